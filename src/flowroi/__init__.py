@@ -1,0 +1,62 @@
+"""FlowRoI: finds migrating cells by their motion and spends the bits of a compressed movie on them."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+# Names are imported when they are first used: `import flowroi` must stay quick.
+_EXPORTS = {
+    "EncodeParams": "flowroi.params",
+    "RoiParams": "flowroi.params",
+    "decode": "flowroi.codec",
+    "encode": "flowroi.codec",
+    "extract_roi": "flowroi.roi",
+    "compress": "flowroi.pipeline",
+    "CompressionReport": "flowroi.pipeline",
+    "open_archive": "flowroi.archives",
+    "open_source": "flowroi.sources",
+    "synthetic_movie": "flowroi.synthetic",
+    "SyntheticMovie": "flowroi.synthetic",
+    "FlowRoIError": "flowroi.errors",
+    "InvalidParameterError": "flowroi.errors",
+    "UnsupportedFormatError": "flowroi.errors",
+    "CorruptDataError": "flowroi.errors",
+    "VerificationError": "flowroi.errors",
+}
+
+__all__ = ["__version__", *sorted(_EXPORTS)]  # noqa: PLE0604
+
+if TYPE_CHECKING:
+    from flowroi.archives import open_archive as open_archive
+    from flowroi.codec import decode as decode
+    from flowroi.codec import encode as encode
+    from flowroi.errors import CorruptDataError as CorruptDataError
+    from flowroi.errors import FlowRoIError as FlowRoIError
+    from flowroi.errors import InvalidParameterError as InvalidParameterError
+    from flowroi.errors import UnsupportedFormatError as UnsupportedFormatError
+    from flowroi.errors import VerificationError as VerificationError
+    from flowroi.params import EncodeParams as EncodeParams
+    from flowroi.params import RoiParams as RoiParams
+    from flowroi.pipeline import CompressionReport as CompressionReport
+    from flowroi.pipeline import compress as compress
+    from flowroi.roi import extract_roi as extract_roi
+    from flowroi.sources import open_source as open_source
+    from flowroi.synthetic import SyntheticMovie as SyntheticMovie
+    from flowroi.synthetic import synthetic_movie as synthetic_movie
+
+    __version__: str
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("flowroi")
+    if name in _EXPORTS:
+        return getattr(import_module(_EXPORTS[name]), name)
+    raise AttributeError(f"module 'flowroi' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
