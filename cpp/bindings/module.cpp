@@ -13,7 +13,9 @@
 namespace flowroi::bindings {
 namespace {
 
-nb::dict statistics_of(const Statistics& s) {
+using StatisticsDict = nb::typed<nb::dict, nb::str, nb::any>;
+
+StatisticsDict statistics_of(const Statistics& s) {
   nb::dict out;
   out["bytes"] = s.bytes;
   out["header_bytes"] = s.header_bytes;
@@ -27,21 +29,24 @@ nb::dict statistics_of(const Statistics& s) {
   out["mse"] = s.mse;
   out["roi_mse"] = s.roi_mse;
   out["background_mse"] = s.background_mse;
-  return out;
+  return StatisticsDict(out);
 }
 
-nb::tuple run(const Frame& frame, const Roi& roi, const Params& params) {
+using Result = nb::typed<nb::tuple, nb::bytes, StatisticsDict>;
+
+Result run(const Frame& frame, const Roi& roi, const Params& params) {
   static thread_local Scratch scratch;
   Encoded encoded;
   {
     nb::gil_scoped_release release;
     encoded = encode(frame, roi, params, scratch);
   }
-  return nb::make_tuple(nb::bytes(encoded.bytes.data(), encoded.bytes.size()), statistics_of(encoded.statistics));
+  return Result(
+      nb::make_tuple(nb::bytes(encoded.bytes.data(), encoded.bytes.size()), statistics_of(encoded.statistics)));
 }
 
 template <typename Sample>
-nb::tuple encode_plane(const Plane<Sample>& plane, const std::optional<Plane<std::uint8_t>>& mask,
+Result encode_plane(const Plane<Sample>& plane, const std::optional<Plane<std::uint8_t>>& mask,
                        const std::optional<Plane<float>>& weights, const Params& params) {
   const Frame frame = as_frame(plane);
   Roi roi;

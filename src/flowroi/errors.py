@@ -23,9 +23,7 @@ class FlowRoIError(Exception):
     'a.tif, frame 3: not a TIFF file'
     """
 
-    def __init__(
-        self, message: str, *, path: str | PathLike[str] | None = None, frame: int | None = None
-    ) -> None:
+    def __init__(self, message: str, *, path: str | PathLike[str] | None = None, frame: int | None = None) -> None:
         self.message = message
         self.path = None if path is None else fspath(path)
         self.frame = frame

@@ -40,9 +40,7 @@ def read_header(data: bytes) -> StreamHeader:
     start = _codestream_offset(data)
     siz = data[start + 4 : start + 4 + 41]
     if data[start : start + 4] != _SOC_SIZ or len(siz) < 41:
-        raise CorruptDataError(
-            f"not a JPEG 2000 stream: {data[:8].hex(' ') or 'no bytes'} at its start, no SIZ marker"
-        )
+        raise CorruptDataError(f"not a JPEG 2000 stream: {data[:8].hex(' ') or 'no bytes'} at its start, no SIZ marker")
     x1, y1, x0, y0 = struct.unpack(">4I", siz[4:20])
     components, precision = struct.unpack(">HB", siz[36:39])[:2]
     if x1 <= x0 or y1 <= y0 or components == 0:

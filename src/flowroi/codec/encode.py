@@ -179,9 +179,7 @@ def native_params(params: EncodeParams, frame: npt.NDArray[Any]) -> _core.Params
     native.bit_depth = 8 * frame.itemsize
     native.significant_bits = min(params.significant_bits or significant_bits_of(frame), native.bit_depth)
     native.levels = params.levels
-    native.code_block_width_exp, native.code_block_height_exp = (
-        n.bit_length() - 1 for n in params.code_block_size
-    )
+    native.code_block_width_exp, native.code_block_height_exp = (n.bit_length() - 1 for n in params.code_block_size)
     native.layers = params.layers
     native.progression = _PROGRESSIONS[params.progression]
     native.container = getattr(_core.Container, params.container)

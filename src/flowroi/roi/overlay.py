@@ -1,0 +1,54 @@
+"""A frame with its RoI drawn in, for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from flowroi.roi.grey import Frame
+from flowroi.roi.mask import Mask
+
+# Orange from the Okabe-Ito palette: told apart by colour-blind readers, and unlike any grey.
+OUTLINE_RGB = (230, 159, 0)
+TINT = 0.18
+
+
+def draw_overlay(frame: Frame, mask: Mask, *, truth: npt.NDArray[Any] | None = None) -> npt.NDArray[np.uint8]:
+    """Draw the outline of the RoI, and a light tint inside it, over a frame stretched to full contrast.
+
+    Parameters
+    ----------
+    frame : ndarray, shape (Y, X), uint8 or uint16
+    mask : ndarray, shape (Y, X), bool
+    truth : ndarray, shape (Y, X), integer, optional
+        Labels of the true cells, outlined in blue.
+
+    Returns
+    -------
+    ndarray, shape (Y, X, 3), uint8
+        RGB.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> mask = np.zeros((20, 20), bool); mask[5:15, 5:15] = True
+    >>> draw_overlay(np.zeros((20, 20), np.uint8), mask).shape
+    (20, 20, 3)
+    """
+    low, high = (float(q) for q in np.quantile(frame, (0.001, 0.999)))
+    grey = np.clip((frame.astype(np.float32) - low) * (255 / max(high - low, 1.0)), 0, 255)
+    rgb = np.repeat(grey[..., None], 3, axis=2)
+    rgb[mask] = (1 - TINT) * rgb[mask] + TINT * np.array(OUTLINE_RGB, np.float32)
+    canvas = np.ascontiguousarray(rgb.astype(np.uint8))
+    _outline(canvas, mask, OUTLINE_RGB)
+    if truth is not None:
+        _outline(canvas, truth > 0, (86, 180, 233))
+    return canvas
+
+
+def _outline(canvas: npt.NDArray[np.uint8], mask: Mask, colour: tuple[int, int, int]) -> None:
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(canvas, contours, -1, colour, 1)
