@@ -1,0 +1,61 @@
+"""Chooses the writer for an archive."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, get_args
+
+from flowroi.archives.base import ArchiveLayout, ArchiveWriter
+from flowroi.errors import InvalidParameterError
+from flowroi.params import Container
+
+ArchiveFormat = Literal["ome-tiff", "jp2"]
+FORMATS: tuple[str, ...] = get_args(ArchiveFormat)
+
+
+def format_of(target: Path, asked: str | None) -> ArchiveFormat:
+    """Return the format asked for, or the one that the target's name tells: `.tif` or `.tiff` is OME-TIFF, no suffix JP2.
+
+    Examples
+    --------
+    >>> format_of(Path("movie.ome.tif"), None), format_of(Path("movie"), None)
+    ('ome-tiff', 'jp2')
+    """
+    if asked is None:
+        if target.suffix.lower() in (".tif", ".tiff"):
+            return "ome-tiff"
+        if target.suffix == "" or target.is_dir():
+            return "jp2"
+        raise InvalidParameterError(
+            f"the format cannot be told from the name {target.name!r}; expected NAME.ome.tif, a folder, or a format: "
+            f"{', '.join(FORMATS)}"
+        )
+    if asked == "ome-tiff":
+        return "ome-tiff"
+    if asked == "jp2":
+        return "jp2"
+    raise InvalidParameterError(f"format is {asked!r}; expected one of {', '.join(FORMATS)}")
+
+
+def container_of(archive_format: ArchiveFormat) -> Container:
+    """Return what each frame's stream must be: a raw codestream in OME-TIFF, a JP2 file in a folder."""
+    return "j2k" if archive_format == "ome-tiff" else "jp2"
+
+
+def create_archive(
+    target: Path, archive_format: ArchiveFormat, layout: ArchiveLayout, *, overwrite: bool = False
+) -> ArchiveWriter:
+    """Start an archive; nothing appears at `target` before its writer's `finish`.
+
+    Raises
+    ------
+    OutputExistsError
+        If the target exists and `overwrite` is False.
+    """
+    if archive_format == "ome-tiff":
+        from flowroi.archives.ome_tiff import OmeTiffWriter
+
+        return OmeTiffWriter(target, layout, overwrite=overwrite)
+    from flowroi.archives.jp2_folder import Jp2FolderWriter
+
+    return Jp2FolderWriter(target, layout, overwrite=overwrite)

@@ -1,0 +1,105 @@
+"""An archive's frames for tools that read no JPEG 2000: deflated OME-TIFF, or PNG files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import tifffile
+
+from flowroi.archives.atomic import discard, publish, refuse_existing, temporary_beside
+from flowroi.archives.base import Archive
+from flowroi.errors import InvalidParameterError, MissingInputError
+
+ExportFormat = Literal["tiff", "png"]
+
+
+def export(
+    archive: Archive,
+    target: Path,
+    *,
+    frames: range | None = None,
+    format: ExportFormat | None = None,  # noqa: A002
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Write decoded frames without further loss.
+
+    Parameters
+    ----------
+    archive : Archive
+    target : Path
+        A `.tif` file or a folder for PNG files.
+    frames : range, optional
+        Which frames; all by default.
+    format : "tiff" or "png", optional
+        By default told by the target's name.
+    overwrite : bool, default False
+    progress : callable, optional
+        Called with (frames done, frames in all).
+
+    Returns
+    -------
+    Path
+        The target.
+
+    Raises
+    ------
+    OutputExistsError
+        If the target exists and `overwrite` is False.
+    CorruptDataError
+        If a frame is not what was written; nothing is left behind then.
+    """
+    chosen = range(len(archive)) if frames is None else frames
+    if not chosen or chosen[0] < 0 or chosen[-1] >= len(archive):
+        raise InvalidParameterError(
+            f"frames {chosen.start}:{chosen.stop} asked for; expected a range within 0:{len(archive)}"
+        )
+    refuse_existing(target, overwrite=overwrite)
+    if not target.parent.is_dir():
+        raise MissingInputError("no such folder; nothing was written: make it first", path=target.parent)
+    kind = format or ("tiff" if target.suffix.lower() in (".tif", ".tiff") else "png")
+    temporary = temporary_beside(target)
+    try:
+        (_write_tiff if kind == "tiff" else _write_png)(archive, temporary, chosen, progress)
+        publish(temporary, target, overwrite=overwrite)
+    except BaseException:
+        discard(temporary)
+        raise
+    return target
+
+
+def _write_tiff(archive: Archive, target: Path, frames: range, progress: Callable[[int, int], None] | None) -> None:
+    metadata = {"axes": "TYX", "SignificantBits": archive.manifest["significant_bits"]}
+    if archive.manifest["pixel_size_um"] is not None:
+        metadata |= {f"PhysicalSize{axis}": archive.manifest["pixel_size_um"] for axis in "XY"}
+        metadata |= {f"PhysicalSize{axis}Unit": "µm" for axis in "XY"}
+    if archive.manifest["frame_interval_s"] is not None:
+        metadata |= {"TimeIncrement": archive.manifest["frame_interval_s"], "TimeIncrementUnit": "s"}
+
+    def decoded() -> object:
+        for done, t in enumerate(frames, start=1):
+            yield archive[t]
+            if progress is not None:
+                progress(done, len(frames))
+
+    with tifffile.TiffWriter(target, bigtiff=True, ome=True) as tiff:
+        tiff.write(
+            decoded(),
+            shape=(len(frames), *archive.shape[1:]),
+            dtype=archive.dtype,
+            compression="zlib",
+            photometric="minisblack",
+            metadata=metadata,
+        )
+
+
+def _write_png(archive: Archive, target: Path, frames: range, progress: Callable[[int, int], None] | None) -> None:
+    target.mkdir()
+    for done, t in enumerate(frames, start=1):
+        name = archive.manifest["frames"][t]["name"]
+        (target / f"{name}.png").write_bytes(cv2.imencode(".png", archive[t])[1].tobytes())
+        if progress is not None:
+            progress(done, len(frames))

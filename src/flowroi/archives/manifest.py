@@ -1,0 +1,82 @@
+"""The manifest: what an archive holds, how it was made, and checksums to prove it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from flowroi.errors import CorruptDataError, UnsupportedFormatError
+
+FORMAT = "flowroi-archive"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRecord:
+    """One stored frame: the checksum is of the stored bytes."""
+
+    name: str
+    size_bytes: int
+    sha256: str
+
+    @classmethod
+    def of(cls, name: str, data: bytes) -> FrameRecord:
+        """Describe a frame's stored bytes."""
+        return cls(name, len(data), sha256(data))
+
+
+def sha256(data: bytes) -> str:
+    """Return the SHA-256 digest in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def canonical_json(value: Any) -> bytes:
+    """Serialise to one and the same bytes for equal values: sorted keys, no spaces, ASCII, no NaN.
+
+    Examples
+    --------
+    >>> canonical_json({"b": 1, "a": [True, None]})
+    b'{"a":[true,null],"b":1}'
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+
+
+def seal(content: dict[str, Any], frames: list[FrameRecord]) -> dict[str, Any]:
+    """Complete a manifest with its frames, its format and its own digest."""
+    manifest = {
+        **content,
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "frames": [asdict(frame) for frame in frames],
+    }
+    manifest["digest"] = "sha256:" + sha256(canonical_json(manifest))
+    return manifest
+
+
+def parse(text: str | bytes, path: Any) -> dict[str, Any]:
+    """Read a manifest and check its digest.
+
+    Raises
+    ------
+    CorruptDataError
+        If it is not JSON, or its digest does not fit.
+    UnsupportedFormatError
+        If it is no manifest of ours, or of a later version.
+    """
+    try:
+        manifest = json.loads(text)
+    except ValueError as error:
+        raise CorruptDataError(f"the manifest is not readable JSON: {error}", path=path) from error
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise UnsupportedFormatError("there is a manifest, but not of a FlowRoI archive", path=path)
+    if manifest.get("format_version") != FORMAT_VERSION:
+        raise UnsupportedFormatError(
+            f"archive format version {manifest.get('format_version')!r}; this release reads {FORMAT_VERSION}: update",
+            path=path,
+        )
+    unsealed = {key: value for key, value in manifest.items() if key != "digest"}
+    if manifest.get("digest") != "sha256:" + sha256(canonical_json(unsealed)):
+        raise CorruptDataError("the manifest does not fit its own digest: it was changed or damaged", path=path)
+    return manifest

@@ -1,0 +1,100 @@
+"""OME-XML of an archive: dimensions, pixel size, time, provenance for people, and the whole manifest."""
+
+from __future__ import annotations
+
+from typing import Any
+from xml.etree import ElementTree
+
+from flowroi.archives.manifest import canonical_json
+
+_NAMESPACE = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
+MANIFEST_NAMESPACE = "flowroi/manifest"
+_PROVENANCE_NAMESPACE = "flowroi/provenance"
+
+
+def ome_xml(manifest: dict[str, Any]) -> bytes:
+    """Return the OME-XML, pure ASCII; frames are IFDs 0..T-1, kept masks IFDs T..2T-1 of a second image."""
+    root = ElementTree.Element("OME", {"xmlns": _NAMESPACE, "Creator": f"flowroi {manifest['flowroi']}"})
+    masks = manifest["masks_kept"]
+    _image(root, 0, manifest, manifest["name"], manifest["dtype"], manifest["significant_bits"], 0)
+    if masks:
+        _image(root, 1, manifest, f"{manifest['name']} RoI", "uint8", 8, manifest["shape"][0])
+    annotations = ElementTree.SubElement(root, "StructuredAnnotations")
+    # The schema wants comments before maps.
+    comment = ElementTree.SubElement(
+        annotations, "CommentAnnotation", {"ID": "Annotation:1", "Namespace": MANIFEST_NAMESPACE}
+    )
+    ElementTree.SubElement(comment, "Description").text = "FlowRoI manifest: canonical JSON with its own digest"
+    ElementTree.SubElement(comment, "Value").text = canonical_json(manifest).decode("ascii")
+    pairs = ElementTree.SubElement(
+        annotations, "MapAnnotation", {"ID": "Annotation:0", "Namespace": _PROVENANCE_NAMESPACE}
+    )
+    value = ElementTree.SubElement(pairs, "Value")
+    for key, text in _provenance(manifest).items():
+        ElementTree.SubElement(value, "M", {"K": key}).text = text
+    return ElementTree.tostring(root, encoding="ascii", xml_declaration=True)
+
+
+def manifest_text(xml: str) -> str | None:
+    """Return the manifest's JSON from OME-XML, or None if there is none."""
+    if "<!DOCTYPE" in xml or "<!ENTITY" in xml:
+        return None
+    try:
+        root = ElementTree.fromstring(xml)  # noqa: S314
+    except ElementTree.ParseError:
+        return None
+    for comment in root.iterfind(".//{*}CommentAnnotation"):
+        if comment.get("Namespace") == MANIFEST_NAMESPACE:
+            return comment.findtext("{*}Value")
+    return None
+
+
+def _image(
+    root: ElementTree.Element, number: int, manifest: dict[str, Any], name: str, dtype: str, bits: int, first_ifd: int
+) -> None:
+    frames, height, width = manifest["shape"]
+    image = ElementTree.SubElement(root, "Image", {"ID": f"Image:{number}", "Name": _xml_text(name)})
+    attributes = {
+        "ID": f"Pixels:{number}",
+        "DimensionOrder": "XYCZT",
+        "Type": dtype,
+        "SignificantBits": str(bits),
+        "SizeX": str(width),
+        "SizeY": str(height),
+        "SizeC": "1",
+        "SizeZ": "1",
+        "SizeT": str(frames),
+    }
+    if manifest["pixel_size_um"] is not None:
+        for axis in "XY":
+            attributes[f"PhysicalSize{axis}"] = repr(manifest["pixel_size_um"])
+            attributes[f"PhysicalSize{axis}Unit"] = "µm"
+    if manifest["frame_interval_s"] is not None:
+        attributes["TimeIncrement"] = repr(manifest["frame_interval_s"])
+        attributes["TimeIncrementUnit"] = "s"
+    pixels = ElementTree.SubElement(image, "Pixels", attributes)
+    ElementTree.SubElement(pixels, "Channel", {"ID": f"Channel:{number}:0", "SamplesPerPixel": "1"})
+    ElementTree.SubElement(pixels, "TiffData", {"IFD": str(first_ifd), "PlaneCount": str(frames)})
+    ElementTree.SubElement(image, "AnnotationRef", {"ID": "Annotation:0"})
+
+
+def _provenance(manifest: dict[str, Any]) -> dict[str, str]:
+    known = {
+        "FlowRoI version": manifest["flowroi"],
+        "Lossy image compression": "yes" if manifest["lossy"] else "no",
+        "Lossy method": manifest["lossy_method"],
+        "Compression rate": ", ".join(f"{rate:.3g}:1" for rate in manifest["lossy_ratio"]),
+        "RoI": _summary(manifest["roi"]),
+        "Encoding": _summary(manifest["encode"]),
+    }
+    return {key: _xml_text(text) for key, text in known.items() if text}
+
+
+def _summary(parameters: dict[str, Any] | None) -> str:
+    given = {key: value for key, value in (parameters or {}).items() if value is not None}
+    return ", ".join(f"{key}={value}" for key, value in given.items())
+
+
+def _xml_text(text: str) -> str:
+    """Replace the characters that XML cannot hold, not even escaped."""
+    return "".join(c if c in "\t\n" or (" " <= c and not "\ud800" <= c <= "\udfff") else "\ufffd" for c in text)

@@ -1,0 +1,66 @@
+"""Where a frame's RoI comes from: extraction, a folder of masks, or nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Any, get_args
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from flowroi.errors import CorruptDataError, InvalidParameterError, MissingInputError
+from flowroi.params import RoiMethod, RoiParams
+from flowroi.roi.extract import iter_roi
+from flowroi.sources.base import Source
+
+Frame = npt.NDArray[Any]
+Mask = npt.NDArray[np.bool_]
+
+
+def check_roi_method(method: str) -> None:
+    """Raise InvalidParameterError unless `method` is known, or a folder of masks."""
+    if method in (*get_args(RoiMethod), "none") or Path(method).is_dir():
+        return
+    known = ", ".join((*get_args(RoiMethod), "none"))
+    raise InvalidParameterError(f"roi_method is {method!r}; expected one of {known}, or a folder of masks")
+
+
+def frames_with_masks(
+    source: Source, frames: range, method: str, params: RoiParams, executor: Executor | None, look_ahead: int
+) -> Iterator[tuple[Frame, Mask | None]]:
+    """Yield the frames with their masks, in order; None where there is no RoI (`method="none"`)."""
+    wanted = iter(source) if len(frames) == len(source) else (source.read(t) for t in frames)
+    if method == "fused" or method == "flow":
+        yield from iter_roi(wanted, params, method=method, executor=executor, look_ahead=look_ahead)
+    elif method == "none":
+        for frame in wanted:
+            yield frame, None
+    else:
+        for t, frame in zip(frames, wanted, strict=True):
+            yield frame, read_mask(Path(method), source.frame_names[t], frame.shape, t)
+
+
+def read_mask(folder: Path, name: str, shape: tuple[int, ...], t: int) -> Mask:
+    """Read `<name>_roi.png` or `<name>.png`; any non-zero pixel is RoI.
+
+    Raises
+    ------
+    MissingInputError, CorruptDataError, InvalidParameterError
+        If the mask is missing, unreadable, or of another size than the frame.
+    """
+    for candidate in (folder / f"{name}_roi.png", folder / f"{name}.png"):
+        if candidate.is_file():
+            mask = cv2.imdecode(np.frombuffer(candidate.read_bytes() or b"\0", np.uint8), cv2.IMREAD_UNCHANGED)
+            if mask is None:
+                raise CorruptDataError("the mask cannot be decoded", path=candidate, frame=t)
+            if mask.shape != shape:
+                raise InvalidParameterError(
+                    f"the mask has shape {mask.shape}; expected {shape}, the frame's", path=candidate, frame=t
+                )
+            return np.asarray(mask) != 0
+    raise MissingInputError(
+        f"no mask for this frame: expected {name}_roi.png or {name}.png; nothing was written", path=folder, frame=t
+    )

@@ -1,0 +1,18 @@
+"""Versions of FlowRoI and of every codec library in use."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+
+def codec_versions() -> dict[str, str]:
+    """Return the version of every library that touches pixels, by name; absent optional ones are left out."""
+    import imagecodecs
+
+    found = {"flowroi": version("flowroi"), "openjpeg": imagecodecs.jpeg2k_version().split()[-1]}
+    for package in ("imagecodecs", "numpy", "opencv-python-headless", "tifffile", "pillow", "av"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
