@@ -1,0 +1,6 @@
+"""Synthetic ComplexEye-like movies with exact truth."""
+
+from flowroi.synthetic.movie import SyntheticFrame, SyntheticMovie, iter_synthetic, synthetic_movie
+from flowroi.synthetic.params import SyntheticParams
+
+__all__ = ["SyntheticFrame", "SyntheticMovie", "SyntheticParams", "iter_synthetic", "synthetic_movie"]
