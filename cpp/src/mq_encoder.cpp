@@ -4,58 +4,47 @@
 #include <algorithm>
 
 namespace flowroi {
-namespace {
 
-constexpr std::size_t tail_bytes = 6;
-using Tail = std::array<std::uint8_t, tail_bytes>;
-
-// The bytes, from the last one written on, of the largest value in the interval: as BYTEOUT would write it if only
-// ones followed.
-Tail upper_end(const MqSnapshot& snapshot) {
-  Tail bytes{};
-  bytes[0] = snapshot.last;
-  std::uint64_t c = std::uint64_t{snapshot.c} + snapshot.a - 1;
-  std::uint32_t ct = snapshot.ct;
-  for (std::size_t i = 1; i < tail_bytes; ++i) {
-    c = (c << ct) | ((std::uint64_t{1} << ct) - 1);
-    std::uint8_t& before = bytes[i - 1];
-    bool stuffed = before == 0xFF;
-    if (!stuffed && c >= 0x8000000U) {
-      ++before;
-      c &= 0x7FFFFFFU;
-      stuffed = before == 0xFF;
-    }
-    bytes[i] = static_cast<std::uint8_t>(stuffed ? c >> 20 : c >> 19);
-    c &= stuffed ? 0xFFFFFU : 0x7FFFFU;
-    ct = stuffed ? 7 : 8;
-  }
-  return bytes;
+std::uint32_t MqEncoder::flush() {
+  const std::uint32_t limit = c_ + a_;
+  c_ |= 0xFFFFU;
+  if (c_ >= limit) c_ -= 0x8000U;
+  c_ <<= ct_;
+  byte_out();
+  c_ <<= ct_;
+  byte_out();
+  if (*bp_ != 0xFF) ++bp_;
+  return static_cast<std::uint32_t>(bp_ - begin_);
 }
-
-}  // namespace
 
 std::uint32_t truncation_length(const MqSnapshot& snapshot, const std::uint8_t* bytes, std::uint32_t size,
                                 std::uint32_t previous) {
-  const Tail upper = upper_end(snapshot);
-  const std::int64_t anchor = std::int64_t{snapshot.position} - 1;
-  // The value that a decoder reads from the first `length` bytes is not above the upper end.
-  const auto suffices = [&](std::int64_t length) {
-    std::uint8_t before = 0;
-    for (std::size_t i = 0; i < tail_bytes; ++i) {
-      const std::int64_t position = anchor + static_cast<std::int64_t>(i);
-      std::uint8_t byte = before == 0xFF ? 0x7F : 0xFF;
-      if (position < 0) {
-        byte = 0;
-      } else if (position < length) {
-        byte = bytes[position];
-      }
-      if (byte != upper[i]) return byte < upper[i];
-      before = byte;
-    }
-    return true;
+  // Values relative to the byte written last, whose least significant bit weighs 2^43. A byte after 0xFF overlaps the
+  // one before by a bit, into which a carry may have gone; so values are compared, not byte strings.
+  constexpr int last_bit = 43;
+  constexpr int register_bits = 27;  // from that byte's least significant bit down to bit 0 of C << CT
+  const auto at_register = [&](std::uint64_t c) {
+    return (std::uint64_t{snapshot.last} << last_bit) + (c << snapshot.ct << (last_bit - register_bits));
   };
-  std::int64_t length = std::min<std::int64_t>(size, std::max<std::int64_t>(previous, std::max<std::int64_t>(anchor, 0)));
-  while (length < size && !suffices(length)) ++length;
+  const std::uint64_t low = at_register(snapshot.c);
+  const std::uint64_t end = at_register(std::uint64_t{snapshot.c} + snapshot.a);
+  const auto bits_after = [&](std::int64_t position) { return position >= 0 && bytes[position] == 0xFF ? 7 : 8; };
+  const std::int64_t anchor = std::int64_t{snapshot.position} - 1;
+  std::int64_t length = std::max<std::int64_t>(anchor, 0);
+  std::uint64_t value = 0;
+  int unit = anchor < 0 ? last_bit : last_bit + bits_after(anchor - 1);
+  // Ones for ever after the bytes read so far come to just below one unit of their last bit.
+  const auto inside = [&] {
+    const std::uint64_t reached = value + (std::uint64_t{1} << unit);
+    return reached > low && reached <= end;
+  };
+  while (length < size && (length < previous || !inside())) {
+    unit -= bits_after(length - 1);
+    if (unit < 0) return size;
+    value += std::uint64_t{bytes[length]} << unit;
+    ++length;
+  }
+  length = std::min<std::int64_t>(std::max<std::int64_t>(length, previous), size);
   while (length > previous && bytes[length - 1] == 0xFF) --length;
   return static_cast<std::uint32_t>(length);
 }

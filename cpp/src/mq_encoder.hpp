@@ -7,6 +7,9 @@
 
 #include "contexts.hpp"
 
+// Inlined whatever the compiler thinks: these run for every decision.
+#define FLOWROI_INLINE [[gnu::always_inline]] inline
+
 namespace flowroi {
 
 // Table C.2, one row for each state and sense of the more probable symbol: entry = 2 * index + mps.
@@ -75,9 +78,9 @@ struct MqSnapshot {
 // Encodes into a buffer that the caller made large enough. The byte before `begin` is scratch: the encoder starts on it.
 class MqEncoder {
  public:
-  explicit MqEncoder(std::uint8_t* begin) : begin_(begin), bp_(begin - 1) { *bp_ = 0; }
+  FLOWROI_INLINE explicit MqEncoder(std::uint8_t* begin) : begin_(begin), bp_(begin - 1) { *bp_ = 0; }
 
-  inline void encode(std::uint8_t& context, std::uint32_t decision) {
+  FLOWROI_INLINE void encode(std::uint8_t& context, std::uint32_t decision) {
     const MqState state = mq_states[context];
     a_ -= state.qe;
     if (decision == (context & 1U)) {
@@ -103,7 +106,7 @@ class MqEncoder {
   }
 
   // `count` decisions 0 in one context; the steps between two renormalisations are taken at once.
-  inline void encode_zeros(std::uint8_t& context, std::uint32_t count) {
+  FLOWROI_INLINE void encode_zeros(std::uint8_t& context, std::uint32_t count) {
     while (count > 0) {
       const MqState state = mq_states[context];
       if (count > 2 && (context & 1U) == 0 && a_ - 0x8000U >= state.qe) {
@@ -119,23 +122,14 @@ class MqEncoder {
     }
   }
 
-  MqSnapshot snapshot() const { return {a_, c_, ct_, static_cast<std::uint32_t>(bp_ + 1 - begin_), *bp_}; }
+  FLOWROI_INLINE MqSnapshot snapshot() const { return {a_, c_, ct_, static_cast<std::uint32_t>(bp_ + 1 - begin_), *bp_}; }
 
   // FLUSH (C.2.9); returns the number of bytes. A last byte 0xFF is dropped: a decoder reads ones there anyway.
-  std::uint32_t flush() {
-    const std::uint32_t limit = c_ + a_;
-    c_ |= 0xFFFFU;
-    if (c_ >= limit) c_ -= 0x8000U;
-    c_ <<= ct_;
-    byte_out();
-    c_ <<= ct_;
-    byte_out();
-    if (*bp_ != 0xFF) ++bp_;
-    return static_cast<std::uint32_t>(bp_ - begin_);
-  }
+  // Out of line: a function that every instruction set's variant shares must not be compiled with any one's flags.
+  std::uint32_t flush();
 
  private:
-  inline void renormalise() {
+  FLOWROI_INLINE void renormalise() {
     auto shift = static_cast<std::uint32_t>(std::countl_zero(a_)) - 16U;
     a_ <<= shift;
     while (shift >= ct_) {
@@ -147,7 +141,7 @@ class MqEncoder {
     ct_ -= shift;
   }
 
-  inline void byte_out() {
+  FLOWROI_INLINE void byte_out() {
     if (*bp_ != 0xFF) {
       if (c_ < 0x8000000U) {
         *++bp_ = static_cast<std::uint8_t>(c_ >> 19);
