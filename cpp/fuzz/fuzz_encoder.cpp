@@ -26,7 +26,7 @@ class Input {
 
 Params make_params(Input& in) {
   Params p;
-  p.bit_depth = in.below(18);
+  p.bit_depth = in.below(16) == 0 ? in.below(20) : 1 + in.below(16);
   p.significant_bits = p.bit_depth > 0 ? 1 + in.below(p.bit_depth) : 0;
   p.levels = in.below(8) == 0 ? in.below(40) : in.below(7);
   p.code_block_width_exp = 2 + in.below(6);
@@ -37,7 +37,7 @@ Params make_params(Input& in) {
   if (in.below(3) == 0) p.tlm = in.below(2) == 0;
   if (in.below(3) == 0) p.plt = in.below(2) == 0;
   p.roi_mode = in.below(5) == 0 ? RoiMode::maxshift : RoiMode::scaling;
-  p.scaling_factor = 0.5 + in.below(400) / 8.0;
+  p.scaling_factor = (in.below(20) == 0 ? 0.5 : 1.0) + in.below(400) / 8.0;
   if (in.below(2) == 0) p.refinement = static_cast<int>(in.below(4));
   switch (in.below(6)) {
     case 0:
@@ -59,7 +59,8 @@ Params make_params(Input& in) {
   return p;
 }
 
-void run(const std::uint8_t* data, std::size_t size, Scratch& scratch) {
+// Returns whether the parameters were taken.
+bool run(const std::uint8_t* data, std::size_t size, Scratch& scratch) {
   Input in(data, size);
   const Params params = make_params(in);
   Frame frame;
@@ -70,16 +71,17 @@ void run(const std::uint8_t* data, std::size_t size, Scratch& scratch) {
   std::vector<std::uint16_t> words(count);
   const std::uint32_t kind = in.below(5);
   const std::uint32_t depth = params.bit_depth == 0 ? 1 : params.bit_depth;
+  const std::uint32_t depth_mask = in.below(50) == 0 ? 0xFFFFU : (1U << (depth < 16 ? depth : 16)) - 1;
   for (std::size_t i = 0; i < count; ++i) {
     std::uint32_t value = in.byte() << 8 | in.byte();
     if (kind == 0) value = 0xFFFF;
     if (kind == 1) value = static_cast<std::uint32_t>(i * 37 % 65521);
     if (kind == 2) value = (i / 7) % 2 == 0 ? 0 : 0xFFFF;
-    value &= in.below(50) == 0 ? 0xFFFFU : (1U << (depth < 16 ? depth : 16)) - 1;
+    value &= depth_mask;
     words[i] = static_cast<std::uint16_t>(value);
     bytes[i] = static_cast<std::uint8_t>(value);
   }
-  if (in.below(2) == 0) {
+  if (depth <= 8 && in.below(2) == 0) {
     frame.samples8 = bytes.data();
   } else {
     frame.samples16 = words.data();
@@ -98,16 +100,21 @@ void run(const std::uint8_t* data, std::size_t size, Scratch& scratch) {
     const Encoded encoded = encode(frame, roi, params, scratch);
     if (params.budget_bytes && encoded.bytes.size() > *params.budget_bytes) std::abort();
     if (encoded.statistics.bytes != encoded.bytes.size()) std::abort();
+    return true;
   } catch (const InvalidParameter&) {
+    return false;
   } catch (const UnreachableTarget&) {
+    return true;
   }
 }
+
+long taken = 0;
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static Scratch scratch;
-  run(data, size, scratch);
+  if (run(data, size, scratch)) ++taken;
   return 0;
 }
 
@@ -121,7 +128,7 @@ int main(int argc, char** argv) {
     for (auto& byte : input) byte = static_cast<std::uint8_t>(random());
     LLVMFuzzerTestOneInput(input.data(), input.size());
   }
-  std::printf("%ld executions, nothing found\n", executions);
-  return 0;
+  std::printf("%ld executions, %ld of them with valid parameters, nothing found\n", executions, taken);
+  return taken * 3 < executions ? 1 : 0;
 }
 #endif

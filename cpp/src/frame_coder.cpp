@@ -72,14 +72,17 @@ void FrameCoder::set_max_shift(QuantizedFrame& quantized) {
   quantized.shifted = needed;
   quantized.shift = 0;
   const BitPlanes planes = count_bit_planes(quantized, buffers);
+  // The standard needs a shift of as many bit-planes as the background has; OpenJPEG compares magnitudes with half a step
+  // more, so one is added.
+  const std::uint32_t shift = planes.unshifted + 1;
   const std::uint32_t limit = max_shift_limit - params.bit_depth;
-  if (planes.unshifted > limit || planes.all + planes.unshifted > max_bit_planes) {
-    throw InvalidParameter("max-shift needs a shift of " + std::to_string(planes.unshifted) +
+  if (shift > limit || planes.all + shift > max_bit_planes) {
+    throw InvalidParameter("max-shift needs a shift of " + std::to_string(shift) +
                            " bit-planes on this frame; decoders take at most " + std::to_string(limit) + " at " +
                            std::to_string(params.bit_depth) +
                            " bits: use roi_mode scaling, or a higher compression rate");
   }
-  quantized.shift = planes.unshifted;
+  quantized.shift = planes.unshifted == 0 ? 0 : shift;
 }
 
 void FrameCoder::code(QuantizedFrame& quantized, bool with_distortion) {

@@ -1,0 +1,23 @@
+"""What all tests share."""
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """The folder of real sequences that may lie beside the project; tests that need it skip without it."""
+    folder = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("no real sequences beside the project (../shared/data)")
+    return folder.resolve()
+
+
+@pytest.fixture(scope="session")
+def cell_movie():
+    """Three frames of a synthetic movie and their labels, (T, Y, X) each."""
+    from flowroi import synthetic_movie
+
+    movie = synthetic_movie(frames=3, seed=5)
+    return movie.frames, movie.labels
