@@ -47,7 +47,7 @@ Result run(const Frame& frame, const Roi& roi, const Params& params) {
 
 template <typename Sample>
 Result encode_plane(const Plane<Sample>& plane, const std::optional<Plane<std::uint8_t>>& mask,
-                       const std::optional<Plane<float>>& weights, const Params& params) {
+                    const std::optional<Plane<float>>& weights, const Params& params) {
   const Frame frame = as_frame(plane);
   Roi roi;
   if (mask) {

@@ -28,7 +28,7 @@ struct BlockInput {
 };
 
 struct CodingPass {
-  std::uint32_t length = 0;            // bytes that decode this pass and all before it
+  std::uint32_t length = 0;  // bytes that decode this pass and all before it
   std::uint8_t bit_plane = 0;
   float distortion_drop = 0;           // squared error that the pass removes, in units of step^2
   float weighted_distortion_drop = 0;  // likewise, weighted

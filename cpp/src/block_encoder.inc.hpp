@@ -30,8 +30,7 @@ struct Surroundings {
 inline Surroundings surroundings(const std::uint64_t* map, std::ptrdiff_t across) {
   const std::uint64_t* up = map - across;
   const std::uint64_t* down = map + across;
-  const std::uint64_t any =
-      up[-1] | up[0] | up[1] | map[-1] | map[0] | map[1] | down[-1] | down[0] | down[1];
+  const std::uint64_t any = up[-1] | up[0] | up[1] | map[-1] | map[0] | map[1] | down[-1] | down[0] | down[1];
   if (any == 0) return {0, 0};
   const auto above_and_below = [&](int k) {
     const std::uint64_t m = map[k];
@@ -171,8 +170,8 @@ class Tier1 {
           const std::uint32_t bit = static_cast<std::uint32_t>(bits >> b) & 1U;
           int context = context_magnitude_later;
           if (((refined >> b) & 1U) == 0) {
-            context = (window_of(at, b) & window_neighbours) != 0 ? context_magnitude_first
-                                                                  : context_magnitude_first_alone;
+            context =
+                (window_of(at, b) & window_neighbours) != 0 ? context_magnitude_first : context_magnitude_first_alone;
           }
           mq.encode(contexts_[static_cast<std::size_t>(context)], bit);
           if constexpr (WithDistortion) {

@@ -34,10 +34,10 @@ void write_siz(ByteWriter& out, const StreamLayout& s) {
   out.u32(s.frame.height);
   out.u32(0);  // tile offset
   out.u32(0);
-  out.u16(1);                                                   // Csiz
-  out.u8(static_cast<std::uint8_t>(s.params.bit_depth - 1));    // unsigned
-  out.u8(1);                                                    // XRsiz
-  out.u8(1);                                                    // YRsiz
+  out.u16(1);                                                 // Csiz
+  out.u8(static_cast<std::uint8_t>(s.params.bit_depth - 1));  // unsigned
+  out.u8(1);                                                  // XRsiz
+  out.u8(1);                                                  // YRsiz
 }
 
 void write_cod(ByteWriter& out, const StreamLayout& s) {

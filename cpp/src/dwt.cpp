@@ -15,9 +15,7 @@ struct Scales {
   float high;
 };
 
-Scales analysis_scales(std::uint32_t length) {
-  return length > 1 ? Scales{1.0F / lift_k, lift_k} : Scales{1.0F, 1.0F};
-}
+Scales analysis_scales(std::uint32_t length) { return length > 1 ? Scales{1.0F / lift_k, lift_k} : Scales{1.0F, 1.0F}; }
 
 Scales synthesis_scales(std::uint32_t length) {
   return length > 1 ? Scales{lift_k, 1.0F / lift_k} : Scales{1.0F, 1.0F};
@@ -143,8 +141,8 @@ void analyse_level(Rows&& row, const LowBand& size, const LevelBands& out, const
 }
 
 // One level of synthesis, the mirror image of analyse_level (F.3.8).
-void synthesise_level(const LevelBands& in, const LowBand& size, float* out, std::size_t stride,
-                      const Kernels& kernels, Ring low, Ring high, float* work) {
+void synthesise_level(const LevelBands& in, const LowBand& size, float* out, std::size_t stride, const Kernels& kernels,
+                      Ring low, Ring high, float* work) {
   const Scales across = synthesis_scales(size.width);
   const Scales down = synthesis_scales(size.height);
   const std::size_t n = size.width;
@@ -231,7 +229,9 @@ void lift_53(std::int32_t* x, std::ptrdiff_t n, std::ptrdiff_t step) {
 template <bool Forward>
 void lift_columns_53(std::int32_t* image, std::ptrdiff_t width, std::ptrdiff_t height, std::ptrdiff_t stride) {
   if (height == 1) return;
-  const auto row = [&](std::ptrdiff_t y) { return image + (y < 0 ? -y : y >= height ? 2 * (height - 1) - y : y) * stride; };
+  const auto row = [&](std::ptrdiff_t y) {
+    return image + (y < 0 ? -y : y >= height ? 2 * (height - 1) - y : y) * stride;
+  };
   const auto pass = [&](std::ptrdiff_t first) {
     for (std::ptrdiff_t y = first; y < height; y += 2) {
       std::int32_t* out = row(y);
@@ -274,7 +274,7 @@ using NormTable = std::array<std::array<double, 33>, 2>;
 NormTable make_norms(bool reversible) {
   const std::vector<double> low_97 = {-0.091271763114250, -0.057543526228500, 0.591271763114247, 1.115087052456994,
                                       0.591271763114247,  -0.057543526228500, -0.091271763114250};
-  const std::vector<double> high_97 = {0.026748757410810, 0.016864118442875,  -0.078223266528990,
+  const std::vector<double> high_97 = {0.026748757410810,  0.016864118442875, -0.078223266528990,
                                        -0.266864118442875, 0.602949018236360, -0.266864118442875,
                                        -0.078223266528990, 0.016864118442875, 0.026748757410810};
   const std::vector<double> low_53 = {0.5, 1.0, 0.5};
@@ -323,7 +323,8 @@ void forward_97(const Frame& frame, std::uint32_t bit_depth, const Geometry& geo
                 DwtBuffers& buffers, float* coefficients) {
   const std::size_t stride = row_stride(frame.width);
   float* rows = row_buffers(buffers, frame.width);
-  FrameRows input(frame, static_cast<float>(1U << (bit_depth - 1)), kernels, Ring(rows + 2 * ring_rows * stride, stride));
+  FrameRows input(frame, static_cast<float>(1U << (bit_depth - 1)), kernels,
+                  Ring(rows + 2 * ring_rows * stride, stride));
   if (geometry.levels == 0) {
     for (std::uint32_t y = 0; y < frame.height; ++y) {
       std::copy_n(input(y), frame.width, coefficients + std::size_t{y} * geometry.subbands[0].stride);
@@ -356,8 +357,9 @@ void inverse_97(const float* coefficients, const Geometry& geometry, const Kerne
   for (std::uint32_t level = geometry.levels; level >= 1; --level) {
     // Synthesis only reads the sub-bands.
     const LevelBands in = bands_of_level(geometry, level, const_cast<float*>(coefficients), buffers);
-    synthesise_level(in, geometry.low[level - 1], buffers.low_image(geometry, level - 1), geometry.low[level - 1].stride,
-                     kernels, Ring(rows, stride), Ring(rows + ring_rows * stride, stride), buffers.work.data());
+    synthesise_level(in, geometry.low[level - 1], buffers.low_image(geometry, level - 1),
+                     geometry.low[level - 1].stride, kernels, Ring(rows, stride),
+                     Ring(rows + ring_rows * stride, stride), buffers.work.data());
   }
 }
 

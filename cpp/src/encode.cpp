@@ -1,6 +1,5 @@
 // The encoder's entry: checks, then the path that the target asks for.
 #include "flowroi/encoder.hpp"
-
 #include "frame_coder.hpp"
 #include "params.hpp"
 

@@ -10,8 +10,8 @@
 namespace flowroi {
 namespace {
 
-// Tier-1 aims this much above the budget and rate control takes the excess away where it matters least. With a RoI there
-// is less to choose from: the background's coarse indices are best left whole.
+// Tier-1 aims this much above the budget and rate control takes the excess away where it matters least. With a RoI
+// there is less to choose from: the background's coarse indices are best left whole.
 constexpr double overshoot_plain = 1.15;
 constexpr double overshoot_roi = 1.03;
 // Packet header bytes a code-block, for the first guess.
@@ -21,8 +21,7 @@ constexpr int most_tier1_runs = 5;
 class Irreversible {
  public:
   explicit Irreversible(FrameCoder& coder)
-      : c_(coder),
-        iterations_(coder.params.refinement.value_or(default_refinement(coder.params.scaling_factor))) {
+      : c_(coder), iterations_(coder.params.refinement.value_or(default_refinement(coder.params.scaling_factor))) {
     coefficients_ = sized(c_.buffers.coefficients, c_.geometry.coefficient_count);
     if (!c_.weights.uniform()) {
       float* roots = sized(c_.buffers.roots, c_.geometry.coefficient_count);
@@ -42,9 +41,7 @@ class Irreversible {
     forward_97(c_.frame, c_.params.bit_depth, c_.geometry, c_.kernels, c_.buffers.dwt, coefficients_);
   }
 
-  bool refines() const {
-    return roots_ != nullptr && iterations_ > 0 && c_.params.roi_mode == RoiMode::scaling;
-  }
+  bool refines() const { return roots_ != nullptr && iterations_ > 0 && c_.params.roi_mode == RoiMode::scaling; }
 
   void refine_for(double step) {
     refine(c_.frame, c_.params.bit_depth, c_.weights, c_.geometry, roots_, step, iterations_, c_.kernels,

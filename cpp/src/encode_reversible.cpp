@@ -32,7 +32,8 @@ class Reversible {
   }
 
   Encoded roi() {
-    support_mask(c_.weights, c_.geometry, true, c_.buffers.roi, sized(c_.buffers.needed, c_.geometry.coefficient_count));
+    support_mask(c_.weights, c_.geometry, true, c_.buffers.roi,
+                 sized(c_.buffers.needed, c_.geometry.coefficient_count));
     QuantizedFrame q = quantized();
     q.roots = sized(c_.buffers.roots, c_.geometry.coefficient_count);
     if (!c_.params.budget_bytes) {

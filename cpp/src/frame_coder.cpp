@@ -37,7 +37,12 @@ bool FrameCoder::seek_markers(const std::optional<bool>& asked) const {
 }
 
 StreamLayout FrameCoder::layout(const QuantizedFrame& quantized) const {
-  return {params,          frame, geometry, quantized.quantizer, quantized.shift, seek_markers(params.tlm),
+  return {params,
+          frame,
+          geometry,
+          quantized.quantizer,
+          quantized.shift,
+          seek_markers(params.tlm),
           seek_markers(params.plt)};
 }
 
@@ -59,8 +64,8 @@ std::size_t FrameCoder::coded_bytes() const {
 }
 
 std::size_t FrameCoder::stream_size(const QuantizedFrame& quantized, const Allocation& allocation) const {
-  const Packets headers = write_packets(geometry, buffers.blocks, zero_planes(quantized), allocation,
-                                        params.progression, true);
+  const Packets headers =
+      write_packets(geometry, buffers.blocks, zero_planes(quantized), allocation, params.progression, true);
   std::size_t size = framing_bytes(layout(quantized), headers.lengths);
   for (const std::uint32_t length : headers.lengths) size += length;
   return size;
@@ -72,8 +77,8 @@ void FrameCoder::set_max_shift(QuantizedFrame& quantized) {
   quantized.shifted = needed;
   quantized.shift = 0;
   const BitPlanes planes = count_bit_planes(quantized, buffers);
-  // The standard needs a shift of as many bit-planes as the background has; OpenJPEG compares magnitudes with half a step
-  // more, so one is added.
+  // The standard needs a shift of as many bit-planes as the background has; OpenJPEG compares magnitudes with half a
+  // step more, so one is added.
   const std::uint32_t shift = planes.unshifted + 1;
   const std::uint32_t limit = max_shift_limit - params.bit_depth;
   if (shift > limit || planes.all + shift > max_bit_planes) {
@@ -117,8 +122,8 @@ Encoded FrameCoder::finish_within(const QuantizedFrame& quantized, std::size_t b
 }
 
 Encoded FrameCoder::assemble(const QuantizedFrame& quantized, const Allocation& allocation) {
-  const Packets packets = write_packets(geometry, buffers.blocks, zero_planes(quantized), allocation,
-                                        params.progression, false);
+  const Packets packets =
+      write_packets(geometry, buffers.blocks, zero_planes(quantized), allocation, params.progression, false);
   Encoded out;
   out.bytes = write_stream(layout(quantized), packets);
   statistics.bytes = out.bytes.size();
@@ -169,7 +174,8 @@ FrameCoder::Errors FrameCoder::measure(bool reversible) {
   double roi = 0;
   double members = 0;
   for (std::uint32_t y = 0; y < frame.height; ++y) {
-    const float* row = reversible ? nullptr : buffers.dwt.low_image(geometry, 0) + std::size_t{y} * geometry.low[0].stride;
+    const float* row =
+        reversible ? nullptr : buffers.dwt.low_image(geometry, 0) + std::size_t{y} * geometry.low[0].stride;
     for (std::size_t x = 0; x < width; ++x) {
       const std::size_t i = y * width + x;
       const long value = reversible ? long{integers[i]} : std::lrint(row[x]);

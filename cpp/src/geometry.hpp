@@ -22,8 +22,8 @@ struct Subband {
   std::uint32_t level = 0;  // decomposition level n_b: 1 is the finest
   std::uint32_t width = 0;
   std::uint32_t height = 0;
-  std::uint32_t stride = 0;   // in samples, padded to whole cache lines
-  std::size_t offset = 0;     // of the first sample in the coefficient buffer
+  std::uint32_t stride = 0;  // in samples, padded to whole cache lines
+  std::size_t offset = 0;    // of the first sample in the coefficient buffer
   std::uint32_t blocks_x = 0;
   std::uint32_t blocks_y = 0;
   std::uint32_t first_block = 0;  // of this sub-band in Geometry::blocks

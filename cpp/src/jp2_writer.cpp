@@ -30,11 +30,11 @@ void write_jp2_boxes(ByteWriter& out, const Frame& frame, std::uint32_t bit_dept
   out.u32(code("ihdr"));
   out.u32(frame.height);
   out.u32(frame.width);
-  out.u16(1);                                            // components
-  out.u8(static_cast<std::uint8_t>(bit_depth - 1));      // unsigned
-  out.u8(7);                                             // compression type: JPEG 2000
-  out.u8(0);                                             // colour space known
-  out.u8(0);                                             // no intellectual property box
+  out.u16(1);                                        // components
+  out.u8(static_cast<std::uint8_t>(bit_depth - 1));  // unsigned
+  out.u8(7);                                         // compression type: JPEG 2000
+  out.u8(0);                                         // colour space known
+  out.u8(0);                                         // no intellectual property box
   out.u32(15);
   out.u32(code("colr"));
   out.u8(1);    // enumerated

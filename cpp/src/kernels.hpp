@@ -57,7 +57,8 @@ struct Kernels {
                      float* work);
   void (*square_roots)(const float* in, float* out, std::size_t n);
 
-  // Fills index (signed: sign of the coefficient) and magnitude (|c| / step); returns the OR of the magnitudes' indices.
+  // Fills index (signed: sign of the coefficient) and magnitude (|c| / step); returns the OR of the magnitudes'
+  // indices.
   std::uint32_t (*quantize_row)(const QuantizeRow& row, std::int32_t* index, float* magnitude);
   // Counts of the steps, in units of 1 / scale, at which each coefficient just survives its dead zone, in bins of an
   // eighth of an octave.

@@ -1,5 +1,6 @@
-// The inner loops themselves; see kernels.hpp. Included once for every instruction set, inside that variant's namespace.
-// Plain loops without dependencies between iterations: the compiler turns them into SIMD code of the variant's set.
+// The inner loops themselves; see kernels.hpp. Included once for every instruction set, inside that variant's
+// namespace. Plain loops without dependencies between iterations: the compiler turns them into SIMD code of the
+// variant's set.
 
 inline void load8(const std::uint8_t* __restrict in, float* __restrict out, std::size_t n, float shift) {
   for (std::size_t i = 0; i < n; ++i) out[i] = static_cast<float>(in[i]) - shift;
@@ -246,7 +247,6 @@ inline void energy(const float* c, const float* roots, std::size_t n, double sum
 #include "block_encoder.inc.hpp"
 
 inline constexpr Kernels make_kernels(const char* name) {
-  return {name,          load8,      load16,       lift,         analyse_row, synthesise_row,
-          mask_row,      spread_rows, spread_row, square_roots, quantize_row, histogram,   threshold, energy,
-          encode_block};
+  return {name,       load8,        load16,       lift,      analyse_row, synthesise_row, mask_row,    spread_rows,
+          spread_row, square_roots, quantize_row, histogram, threshold,   energy,         encode_block};
 }

@@ -54,8 +54,8 @@ std::uint32_t length_after(const BlockOutput& block, std::uint32_t passes) {
 
 class PacketWriter {
  public:
-  PacketWriter(const Geometry& geometry, std::span<const BlockOutput> blocks, std::span<const std::uint32_t> zero_planes,
-               const Allocation& allocation, bool headers_only)
+  PacketWriter(const Geometry& geometry, std::span<const BlockOutput> blocks,
+               std::span<const std::uint32_t> zero_planes, const Allocation& allocation, bool headers_only)
       : geometry_(geometry),
         blocks_(blocks),
         missing_(zero_planes),

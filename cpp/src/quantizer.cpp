@@ -8,8 +8,8 @@ namespace flowroi {
 
 double Quantizer::step() const {
   // Delta_b = 2^(R_b - eps_b) (1 + mu / 2^11), R_b = bit depth + gain, eps_b = eps - levels + level.
-  return std::ldexp(1.0 + mantissa / 2048.0, static_cast<int>(bit_depth) - static_cast<int>(exponent) +
-                                                  static_cast<int>(levels));
+  return std::ldexp(1.0 + mantissa / 2048.0,
+                    static_cast<int>(bit_depth) - static_cast<int>(exponent) + static_cast<int>(levels));
 }
 
 std::uint32_t Quantizer::subband_exponent(const Subband& band) const {

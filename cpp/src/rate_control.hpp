@@ -34,8 +34,8 @@ struct HullStep {
   std::uint32_t bytes;  // of this step
 };
 
-// All steps of all blocks, steepest first; steps of one block stay in order. `scales` turns each block's distortion into
-// a common unit.
+// All steps of all blocks, steepest first; steps of one block stay in order. `scales` turns each block's distortion
+// into a common unit.
 std::vector<HullStep> hull_steps(std::span<const BlockOutput> blocks, std::span<const float> scales);
 
 // Everything, in one layer or spread over several by slope.

@@ -15,9 +15,7 @@ constexpr double bits_per_significant = 2.6;
 constexpr double bits_per_place = 0.85;
 constexpr double bits_per_octave = 0.9;
 
-double bin_position(double value) {
-  return (std::log2(value) - histogram_first_octave) * histogram_bins_per_octave;
-}
+double bin_position(double value) { return (std::log2(value) - histogram_first_octave) * histogram_bins_per_octave; }
 
 }  // namespace
 
@@ -27,8 +25,7 @@ RateModel::RateModel(const Geometry& g, const float* coefficients, const float* 
     const Subband& band = g.subbands[s];
     Bins& bins = cumulative_[s];
     bins.fill(0);
-    const auto scale =
-        static_cast<float>(1 / relative_step(band));
+    const auto scale = static_cast<float>(1 / relative_step(band));
     // Every other row of the finest sub-bands is plenty.
     const std::uint32_t rows_apart = band.level == 1 && band.height >= 256 ? 2 : 1;
     for (std::uint32_t y = 0; y < band.height; y += rows_apart) {

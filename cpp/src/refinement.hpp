@@ -1,6 +1,6 @@
-// Don't-care refinement: background pixels weigh little, so background coefficients near the RoI may take whatever values
-// serve the RoI best, and most of them vanish. Iterated thresholding on the weighted squared error: kill what the dead
-// zone kills, reconstruct, and give the weighted residual back to the coefficients.
+// Don't-care refinement: background pixels weigh little, so background coefficients near the RoI may take whatever
+// values serve the RoI best, and most of them vanish. Iterated thresholding on the weighted squared error: kill what
+// the dead zone kills, reconstruct, and give the weighted residual back to the coefficients.
 #pragma once
 
 #include "dwt.hpp"

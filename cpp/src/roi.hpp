@@ -1,7 +1,8 @@
 // The region of interest in the wavelet domain: how much an error of each coefficient weighs.
-// An error e of coefficient c adds e^2 * sum over pixels of w(x) * phi_c(x)^2 to the weighted squared error, phi_c being
-// the coefficient's synthesis basis function. Relative to w = 1 everywhere this is a mean of w under phi_c^2, computed
-// level by level with the squared synthesis filters (exact in the finest level, cross terms left out in coarser ones).
+// An error e of coefficient c adds e^2 * sum over pixels of w(x) * phi_c(x)^2 to the weighted squared error, phi_c
+// being the coefficient's synthesis basis function. Relative to w = 1 everywhere this is a mean of w under phi_c^2,
+// computed level by level with the squared synthesis filters (exact in the finest level, cross terms left out in
+// coarser ones).
 #pragma once
 
 #include <vector>

@@ -23,8 +23,8 @@ std::uint32_t quantize_block(const QuantizedFrame& f, const Subband& band, const
     for (std::uint32_t x = 0; x < block.width; ++x) {
       std::int32_t& value = index[y * block.width + x];
       if (f.shifted[start + x] == 0 || value == 0) continue;
-      // Decoders put a shifted value in the middle of its last bit-plane before they scale it back, which would leave it
-      // at the lower end of its interval; the bit below the last one makes up for that.
+      // Decoders put a shifted value in the middle of its last bit-plane before they scale it back, which would leave
+      // it at the lower end of its interval; the bit below the last one makes up for that.
       const std::int32_t scaled = (std::abs(value) << f.shift) | (std::int32_t{1} << (f.shift - 1));
       value = value < 0 ? -scaled : scaled;
       magnitude[y * block.width + x] *= static_cast<float>(std::uint32_t{1} << f.shift);

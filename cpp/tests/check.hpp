@@ -5,12 +5,12 @@
 
 inline int failures = 0;
 
-#define CHECK(condition)                                                       \
-  do {                                                                         \
-    if (!(condition)) {                                                        \
-      std::printf("%s:%d: not true: %s\n", __FILE__, __LINE__, #condition);    \
-      ++failures;                                                              \
-    }                                                                          \
+#define CHECK(condition)                                                    \
+  do {                                                                      \
+    if (!(condition)) {                                                     \
+      std::printf("%s:%d: not true: %s\n", __FILE__, __LINE__, #condition); \
+      ++failures;                                                           \
+    }                                                                       \
   } while (false)
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Both transforms: perfect reconstruction at every size from 1x1, agreement of the SIMD variants bit for bit, norms, and
-// the claim behind lossless RoIs: pixels depend on no other coefficients than support_mask names.
+// Both transforms: perfect reconstruction at every size from 1x1, agreement of the SIMD variants bit for bit, norms,
+// and the claim behind lossless RoIs: pixels depend on no other coefficients than support_mask names.
 #include <cmath>
 
 #include "check.hpp"

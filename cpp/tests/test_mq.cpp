@@ -126,7 +126,8 @@ void truncation_points() {
       Decoder decoder(bytes, length);
       MqContexts states = initial_mq_contexts();
       for (int i = 0; i < count; ++i) {
-        if (decoder.decode(states[which[static_cast<std::size_t>(i)]]) != bits[static_cast<std::size_t>(i)]) return false;
+        if (decoder.decode(states[which[static_cast<std::size_t>(i)]]) != bits[static_cast<std::size_t>(i)])
+          return false;
       }
       return true;
     };

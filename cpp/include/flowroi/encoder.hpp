@@ -56,8 +56,8 @@ struct Params {
   std::optional<bool> tlm;  // tile-part lengths; unset = only where the stream is long enough to want seeking
   std::optional<bool> plt;  // packet lengths; likewise
   RoiMode roi_mode = RoiMode::scaling;
-  double scaling_factor = 5.0;     // s: an error in the RoI weighs s^2 times the same error in the background
-  std::optional<int> refinement;   // don't-care iterations; unset = chosen from s
+  double scaling_factor = 5.0;              // s: an error in the RoI weighs s^2 times the same error in the background
+  std::optional<int> refinement;            // don't-care iterations; unset = chosen from s
   std::optional<std::size_t> budget_bytes;  // at most this many bytes, container included
   std::optional<double> psnr;               // at least this PSNR inside the RoI, dB
   Lossless lossless = Lossless::none;
@@ -72,8 +72,8 @@ struct Statistics {
   std::size_t passes_coded = 0;  // coding passes that tier-1 produced
   std::size_t passes_kept = 0;   // of them in the stream
   std::size_t code_blocks = 0;
-  std::uint32_t tier1_runs = 0;  // times that tier-1 ran over the frame
-  double step = 0;               // quantiser step in grey levels (0 = reversible)
+  std::uint32_t tier1_runs = 0;       // times that tier-1 ran over the frame
+  double step = 0;                    // quantiser step in grey levels (0 = reversible)
   double predicted_mse = 0;           // from the coefficients, without reconstruction
   double predicted_weighted_mse = 0;  // likewise, every squared error times its pixel weight
   // Exact, after rounding and clipping, as a conforming decoder gives them; -1 where not measured.

@@ -1,0 +1,66 @@
+# Every target sets itself up in .venv. Needs Python >= 3.11 with venv, a C++20 compiler and make; nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+NATIVE := build/native
+SANITIZED := build/sanitized
+CMAKE := $(BIN)/cmake -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) -DFLOWROI_BUILD_PYTHON=OFF -DFLOWROI_BUILD_TESTS=ON
+CPP := $(wildcard cpp/include/flowroi/*.hpp cpp/src/*.cpp cpp/src/*.hpp cpp/bindings/*)
+JOBS := $(shell nproc 2>/dev/null || echo 2)
+
+.PHONY: demo test test-python test-native lint bench docs fuzz stubs lock clean
+
+demo: $(VENV)/installed
+	$(BIN)/flowroi demo --output demo --overwrite
+
+test: test-native test-python
+
+test-python: $(VENV)/developed
+	$(BIN)/python -m pytest -n $(JOBS) -m "not slow"
+	$(BIN)/python -m pytest --doctest-modules src -q
+
+# The C++ tests, and a short run of the fuzzer under AddressSanitizer and UndefinedBehaviorSanitizer.
+test-native: $(VENV)/developed
+	$(CMAKE) -S . -B $(NATIVE) >/dev/null && $(BIN)/cmake --build $(NATIVE) && $(BIN)/ctest --test-dir $(NATIVE) --output-on-failure
+	$(CMAKE) -S . -B $(SANITIZED) -DFLOWROI_SANITIZE=ON >/dev/null && $(BIN)/cmake --build $(SANITIZED)
+	$(SANITIZED)/fuzz_encoder 5000 1
+
+lint: $(VENV)/developed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run --Werror $(CPP) cpp/tests/* cpp/fuzz/*
+
+bench: $(VENV)/developed
+	$(BIN)/flowroi bench
+
+docs: $(VENV)/developed
+	$(BIN)/mkdocs build --strict --quiet --site-dir site
+
+# The long run: a million executions, each seed its own inputs.
+fuzz: test-native
+	for seed in 1 2 3 4 5 6 7 8 9 10; do $(SANITIZED)/fuzz_encoder 100000 $$seed || exit 1; done
+
+stubs: $(VENV)/developed
+	$(BIN)/python -m nanobind.stubgen -q -m flowroi._core -o src/flowroi/_core.pyi
+
+lock: $(VENV)/developed
+	$(BIN)/uv pip compile pyproject.toml --extra video --group test --group lint --group docs --universal \
+	  --python-version 3.11 --no-annotate --no-header --no-emit-index-url --upgrade -o requirements/dev.lock -q
+
+clean:
+	rm -rf build site demo $(VENV)
+
+$(VENV)/created:
+	$(PYTHON) -c 'import sys; sys.exit("Python >= 3.11 is needed; this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+# The package in place (Python changes need no reinstall; C++ changes do).
+$(VENV)/installed: $(VENV)/created pyproject.toml CMakeLists.txt $(CPP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements/dev.lock -e .
+	touch $@
+
+$(VENV)/developed: $(VENV)/installed requirements/dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.lock
+	touch $@
