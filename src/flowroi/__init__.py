@@ -7,39 +7,50 @@ from typing import TYPE_CHECKING, Any
 
 # Names are imported when they are first used: `import flowroi` must stay quick.
 _EXPORTS = {
+    "Archive": "flowroi.archives",
+    "CompressionReport": "flowroi.report",
+    "CorruptDataError": "flowroi.errors",
     "EncodeParams": "flowroi.params",
+    "FlowRoIError": "flowroi.errors",
+    "InvalidParameterError": "flowroi.errors",
+    "MissingDependencyError": "flowroi.errors",
+    "MissingInputError": "flowroi.errors",
+    "OutputExistsError": "flowroi.errors",
+    "QualityTargetError": "flowroi.errors",
     "RoiParams": "flowroi.params",
+    "SyntheticMovie": "flowroi.synthetic",
+    "UnsupportedFormatError": "flowroi.errors",
+    "VerificationError": "flowroi.errors",
+    "compress": "flowroi.pipeline",
     "decode": "flowroi.codec",
     "encode": "flowroi.codec",
     "extract_roi": "flowroi.roi",
-    "compress": "flowroi.pipeline",
-    "CompressionReport": "flowroi.pipeline",
     "open_archive": "flowroi.archives",
     "open_source": "flowroi.sources",
     "synthetic_movie": "flowroi.synthetic",
-    "SyntheticMovie": "flowroi.synthetic",
-    "FlowRoIError": "flowroi.errors",
-    "InvalidParameterError": "flowroi.errors",
-    "UnsupportedFormatError": "flowroi.errors",
-    "CorruptDataError": "flowroi.errors",
-    "VerificationError": "flowroi.errors",
 }
 
-__all__ = ["__version__", *sorted(_EXPORTS)]  # noqa: PLE0604
+__all__ = ["__version__", "errors", *sorted(_EXPORTS)]
 
 if TYPE_CHECKING:
+    from flowroi import errors as errors
+    from flowroi.archives import Archive as Archive
     from flowroi.archives import open_archive as open_archive
     from flowroi.codec import decode as decode
     from flowroi.codec import encode as encode
     from flowroi.errors import CorruptDataError as CorruptDataError
     from flowroi.errors import FlowRoIError as FlowRoIError
     from flowroi.errors import InvalidParameterError as InvalidParameterError
+    from flowroi.errors import MissingDependencyError as MissingDependencyError
+    from flowroi.errors import MissingInputError as MissingInputError
+    from flowroi.errors import OutputExistsError as OutputExistsError
+    from flowroi.errors import QualityTargetError as QualityTargetError
     from flowroi.errors import UnsupportedFormatError as UnsupportedFormatError
     from flowroi.errors import VerificationError as VerificationError
     from flowroi.params import EncodeParams as EncodeParams
     from flowroi.params import RoiParams as RoiParams
-    from flowroi.pipeline import CompressionReport as CompressionReport
     from flowroi.pipeline import compress as compress
+    from flowroi.report import CompressionReport as CompressionReport
     from flowroi.roi import extract_roi as extract_roi
     from flowroi.sources import open_source as open_source
     from flowroi.synthetic import SyntheticMovie as SyntheticMovie
@@ -53,6 +64,8 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("flowroi")
+    if name == "errors":
+        return import_module("flowroi.errors")
     if name in _EXPORTS:
         return getattr(import_module(_EXPORTS[name]), name)
     raise AttributeError(f"module 'flowroi' has no attribute {name!r}")

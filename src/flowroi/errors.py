@@ -66,11 +66,11 @@ class MissingDependencyError(FlowRoIError, ImportError):
 
 
 def printable(text: str) -> str:
-    """Escape control characters and undecodable bytes of a file name, so that it cannot disturb a terminal.
+    r"""Escape control characters and undecodable bytes of a file name, so that it cannot disturb a terminal.
 
     Examples
     --------
-    >>> printable("a\\nb")
-    'a\\\\nb'
+    >>> printable("a\nb")
+    'a\\nb'
     """
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)

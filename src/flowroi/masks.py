@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import cv2
 import numpy as np
@@ -33,8 +33,9 @@ def frames_with_masks(
 ) -> Iterator[tuple[Frame, Mask | None]]:
     """Yield the frames with their masks, in order; None where there is no RoI (`method="none"`)."""
     wanted = iter(source) if len(frames) == len(source) else (source.read(t) for t in frames)
-    if method == "fused" or method == "flow":
-        yield from iter_roi(wanted, params, method=method, executor=executor, look_ahead=look_ahead)
+    if method in get_args(RoiMethod):
+        known = cast("RoiMethod", method)
+        yield from iter_roi(wanted, params, method=known, executor=executor, look_ahead=look_ahead)
     elif method == "none":
         for frame in wanted:
             yield frame, None
@@ -60,7 +61,7 @@ def read_mask(folder: Path, name: str, shape: tuple[int, ...], t: int) -> Mask:
                 raise InvalidParameterError(
                     f"the mask has shape {mask.shape}; expected {shape}, the frame's", path=candidate, frame=t
                 )
-            return np.asarray(mask) != 0
+            return np.asarray(mask, np.bool_)
     raise MissingInputError(
         f"no mask for this frame: expected {name}_roi.png or {name}.png; nothing was written", path=folder, frame=t
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+import statistics
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,28 @@ class FrameReport:
 class CompressionReport:
     """A finished (or, for a dry run, a predicted) compression.
 
-    `rate` is raw bytes over the frames' stored bytes; `file_bytes` counts the whole archive. `seconds` is wall time.
+    Attributes
+    ----------
+    source, target : str
+    format : str
+        "ome-tiff" or "jp2".
+    frames : int
+    raw_bytes : int
+        Pixels × bytes per stored sample, of all frames.
+    stored_bytes : int
+        Encoded frames alone.
+    file_bytes : int
+        The whole archive; a prediction leaves out what the archive adds to the frames, usually a few per cent.
+    rate : float
+        `raw_bytes / stored_bytes`.
+    roi_share : float
+        Mean share of RoI pixels, 0 to 1.
+    seconds : float
+        Wall time.
+    dry_run : bool
+        Sizes and time are predictions, and `per_frame` holds the frames of the sample.
+    warnings : tuple of str
+    per_frame : tuple of FrameReport
     """
 
     source: str
@@ -38,9 +61,41 @@ class CompressionReport:
     warnings: tuple[str, ...]
     per_frame: tuple[FrameReport, ...]
 
-    def to_json(self) -> str:
-        """Return the report as one line of strict JSON."""
-        return json.dumps(asdict(self), allow_nan=False)
+    @property
+    def kind(self) -> str:
+        """What the report is, in JSON: "compression", or "prediction" for a dry run."""
+        return "prediction" if self.dry_run else "compression"
+
+    def summary(self) -> dict[str, Any]:
+        """Return the report with its frames put into `frame_bytes` and `roi_psnr` (dB): smallest, median, largest."""
+        content = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "per_frame"}
+        return {
+            **content,
+            "warnings": list(self.warnings),
+            "frame_bytes": _spread([frame.size_bytes for frame in self.per_frame]),
+            "roi_psnr": _spread([frame.roi_psnr for frame in self.per_frame if frame.roi_psnr is not None]),
+        }
+
+    def to_json(self, *, per_frame: bool = False) -> str:
+        """Return the summary as one line of strict JSON; `per_frame` adds every frame.
+
+        Examples
+        --------
+        >>> frame = FrameReport("t0", 10, 0.2)
+        >>> report = CompressionReport("a", "b", "jp2", 1, 400, 10, 12, 40.0, 0.2, 0.1, False, (), (frame,))
+        >>> json.loads(report.to_json())["frame_bytes"]
+        {'min': 10, 'median': 10, 'max': 10}
+        """
+        content = {"type": self.kind, **self.summary()}
+        if per_frame:
+            content["per_frame"] = [asdict(frame) for frame in self.per_frame]
+        return json.dumps(content, allow_nan=False)
+
+
+def _spread(values: list[Any]) -> dict[str, Any] | None:
+    if not values:
+        return None
+    return {"min": min(values), "median": statistics.median(values), "max": max(values)}
 
 
 def size_on_disk(path: Path) -> int:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from flowroi.archives.atomic import discard, publish, refuse_existing, temporary_beside
 from flowroi.archives.manifest import FrameRecord, seal, sha256
-from flowroi.codec.decode import DEFAULT_MAX_PIXELS, decode
+from flowroi.codec.decoder import DEFAULT_MAX_PIXELS, decode
 from flowroi.errors import CorruptDataError, InvalidParameterError, MissingInputError
 from flowroi.params import Container
 

@@ -14,7 +14,7 @@ FORMATS: tuple[str, ...] = get_args(ArchiveFormat)
 
 
 def format_of(target: Path, asked: str | None) -> ArchiveFormat:
-    """Return the format asked for, or the one that the target's name tells: `.tif` or `.tiff` is OME-TIFF, no suffix JP2.
+    """Return the format asked for, or the one that the target's name tells: `.tif(f)` OME-TIFF, no suffix JP2.
 
     Examples
     --------

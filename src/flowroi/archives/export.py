@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +10,7 @@ import cv2
 import tifffile
 
 from flowroi.archives.atomic import discard, publish, refuse_existing, temporary_beside
-from flowroi.archives.base import Archive
+from flowroi.archives.base import Archive, Frame
 from flowroi.errors import InvalidParameterError, MissingInputError
 
 ExportFormat = Literal["tiff", "png"]
@@ -79,7 +79,7 @@ def _write_tiff(archive: Archive, target: Path, frames: range, progress: Callabl
     if archive.manifest["frame_interval_s"] is not None:
         metadata |= {"TimeIncrement": archive.manifest["frame_interval_s"], "TimeIncrementUnit": "s"}
 
-    def decoded() -> object:
+    def decoded() -> Iterator[Frame]:
         for done, t in enumerate(frames, start=1):
             yield archive[t]
             if progress is not None:

@@ -78,4 +78,4 @@ class Jp2FolderArchive(Archive):
         mask = cv2.imdecode(np.frombuffer(file.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
         if mask is None or mask.shape != self.shape[1:]:
             raise CorruptDataError("the mask is damaged", path=file, frame=t)
-        return np.asarray(mask) != 0
+        return np.asarray(mask, np.bool_)

@@ -69,7 +69,7 @@ class OmeTiffWriter(ArchiveWriter):
                 )
             self._masks.close()
         self._tiff.close()
-        with tifffile.TiffFile(self._temporary, mode="r+b") as tiff:
+        with tifffile.TiffFile(self._temporary, mode="r+") as tiff:
             tiff.pages.first.tags[_DESCRIPTION].overwrite(ome_xml(manifest))
 
     def _abandon(self) -> None:
@@ -116,7 +116,7 @@ class OmeTiffArchive(Archive):
 
     def _stored_mask(self, t: int) -> Mask:
         data = zlib.decompress(self._segment(self.shape[0] + t, t))
-        return np.frombuffer(data, np.uint8).reshape(self.shape[1:]) != 0
+        return np.asarray(np.frombuffer(data, np.uint8).reshape(self.shape[1:]), np.bool_)
 
     def _segment(self, page_number: int, t: int) -> bytes:
         with self._lock:

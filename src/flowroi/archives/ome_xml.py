@@ -32,7 +32,8 @@ def ome_xml(manifest: dict[str, Any]) -> bytes:
     value = ElementTree.SubElement(pairs, "Value")
     for key, text in _provenance(manifest).items():
         ElementTree.SubElement(value, "M", {"K": key}).text = text
-    return ElementTree.tostring(root, encoding="ascii", xml_declaration=True)
+    xml: bytes = ElementTree.tostring(root, encoding="ascii", xml_declaration=True)
+    return xml
 
 
 def manifest_text(xml: str) -> str | None:
@@ -97,4 +98,4 @@ def _summary(parameters: dict[str, Any] | None) -> str:
 
 def _xml_text(text: str) -> str:
     """Replace the characters that XML cannot hold, not even escaped."""
-    return "".join(c if c in "\t\n" or (" " <= c and not "\ud800" <= c <= "\udfff") else "\ufffd" for c in text)
+    return "".join(c if c in "\t\n" or (c >= " " and not "\ud800" <= c <= "\udfff") else "\ufffd" for c in text)

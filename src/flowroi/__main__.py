@@ -1,0 +1,5 @@
+"""`python -m flowroi`."""
+
+from flowroi.cli import main
+
+main()

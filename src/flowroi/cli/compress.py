@@ -1,0 +1,140 @@
+"""`flowroi compress`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flowroi.cli import options
+from flowroi.cli.output import Output, size_text
+from flowroi.errors import FlowRoIError, InvalidParameterError
+from flowroi.params import EncodeParams, RoiParams
+
+_ENCODE = EncodeParams(rate=40)
+_ROI = RoiParams()
+_NOT_FOR_THE_LIBRARY = ("context", "inputs", "output", "codec", "config", "as_json")
+
+
+def compress(
+    context: typer.Context,
+    inputs: options.Inputs,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="NAME.ome.tif or a folder; a folder for several inputs.")
+    ],
+    rate: Annotated[
+        float | None,
+        typer.Option(help="Compression rate: raw bytes over encoded bytes, > 1; 40 without a target."),
+    ] = None,
+    psnr: Annotated[float | None, typer.Option(help="PSNR inside the RoI to reach, dB.")] = None,
+    lossless: Annotated[str | None, typer.Option(help="all or roi: what is kept exactly.")] = None,
+    scaling_factor: Annotated[
+        float, typer.Option("--scaling-factor", "-s", help="How much more the RoI matters than the background, >= 1.")
+    ] = _ENCODE.scaling_factor,
+    roi_method: Annotated[str, typer.Option(help="fused, flow, none, or a folder of masks.")] = "fused",
+    denoise: options.Denoise = _ROI.denoise,
+    roi_threshold: options.RoiThreshold = _ROI.roi_threshold,
+    adjacent_factor: options.AdjacentFactor = _ROI.adjacent_factor,
+    step: options.Step = _ROI.step,
+    alpha: options.Alpha = _ROI.alpha,
+    opening_px: options.OpeningPx = _ROI.opening_px,
+    closing_px: options.ClosingPx = _ROI.closing_px,
+    min_area_px: options.MinAreaPx = _ROI.min_area_px,
+    seed_area_px: options.SeedAreaPx = _ROI.seed_area_px,
+    margin: options.Margin = _ROI.margin,
+    max_drift_px: options.MaxDriftPx = _ROI.max_drift_px,
+    min_response: options.MinResponse = _ROI.min_response,
+    codec: Annotated[str, typer.Option(help="jpeg2000 (the only one in this release).")] = "jpeg2000",
+    format: Annotated[str | None, typer.Option(help="ome-tiff or jp2; by default told by the output's name.")] = None,  # noqa: A002
+    levels: Annotated[int, typer.Option(help="Wavelet decomposition levels.")] = _ENCODE.levels,
+    layers: Annotated[int, typer.Option(help="Quality layers.")] = _ENCODE.layers,
+    progression: Annotated[str, typer.Option(help="Order of packets: LRCP, RLCP, RPCL, PCRL or CPRL.")] = (
+        _ENCODE.progression
+    ),
+    roi_mode: Annotated[
+        str, typer.Option(help="scaling, or maxshift, which some readers do not decode.")
+    ] = _ENCODE.roi_mode,
+    refinement: Annotated[
+        int | None, typer.Option(help="Rounds of background refinement; by default told by the scaling factor.")
+    ] = None,
+    significant_bits: Annotated[
+        int | None, typer.Option(help="Bits that the samples really use, if the input does not tell.")
+    ] = None,
+    workers: options.Workers = None,
+    keep_masks: Annotated[bool, typer.Option("--keep-masks", help="Store the masks in the archive.")] = False,
+    measure: Annotated[bool, typer.Option("--measure", help="Report the PSNR inside the encoder's own RoI.")] = False,
+    pattern: options.Pattern = None,
+    channel: options.Channel = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Predict size and time from a sample of frames; write nothing.")
+    ] = False,
+    overwrite: options.Overwrite = False,
+    config: options.Config = None,
+    as_json: options.Json = False,
+) -> None:
+    """Compress movies into archives whose cells keep their quality."""
+    settings = {name: value for name, value in locals().items() if name not in _NOT_FOR_THE_LIBRARY}
+    if codec != "jpeg2000":
+        raise InvalidParameterError(f"codec is {codec!r}; expected jpeg2000, the only one in this release")
+    options.drop_overruled_targets(context, settings)
+    out = Output(as_json=as_json)
+    if len(inputs) == 1:
+        _compress_one(inputs[0], output, settings, out)
+    else:
+        _compress_many(inputs, output, settings, out)
+
+
+def _compress_one(path: Path, target: Path, settings: dict[str, Any], out: Output) -> None:
+    from flowroi.pipeline import compress as run
+
+    with out.progress(path.name) as progress:
+        report = run(path, target, progress=progress, **settings)
+    for warning in report.warnings:
+        out.warn(f"{path}: {warning}")
+    head = "would become" if report.dry_run else "->"
+    text = (
+        f"{path} {head} {target}: {report.frames} frames, {size_text(report.raw_bytes)} to "
+        f"{size_text(report.file_bytes)}, rate {report.rate:.1f}:1, RoI {report.roi_share:.1%}, "
+        f"{report.seconds:.1f} s ({report.frames / max(report.seconds, 1e-9):.1f} frames/s)"
+    )
+    summary = report.summary()
+    if summary["roi_psnr"] is not None:
+        text += f", PSNR in the encoder's RoI {summary['roi_psnr']['min']:.1f} to {summary['roi_psnr']['max']:.1f} dB"
+    out.result(report.kind, summary, text)
+
+
+def _compress_many(inputs: list[Path], folder: Path, settings: dict[str, Any], out: Output) -> None:
+    """Compress each movie into its own archive in `folder`; one that fails does not stop the others."""
+    from flowroi.job import parse_options
+    from flowroi.output import refuse_inside
+
+    parse_options(settings)
+    names = [_archive_name(path, settings["format"]) for path in inputs]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InvalidParameterError(f"several inputs would become {twice[0]!r}; compress them one by one")
+    refuse_inside(folder, inputs)
+    made = not folder.exists()
+    if made:
+        folder.mkdir()
+    failed = 0
+    try:
+        for path, name in zip(inputs, names, strict=True):
+            try:
+                _compress_one(path, folder / name, settings, out)
+            except (FlowRoIError, OSError) as error:
+                out.error(error, 1)
+                failed += 1
+    finally:
+        if made and not any(folder.iterdir()):
+            folder.rmdir()
+    done = len(inputs) - failed
+    out.message(f"{done} of {len(inputs)} movies done" + (f", {failed} failed: see above" if failed else ""))
+    if failed:
+        raise typer.Exit(3 if done else 1)
+
+
+def _archive_name(path: Path, archive_format: str | None) -> str:
+    stem = path.resolve().name if path.is_dir() else path.name.removesuffix(path.suffix).removesuffix(".ome")
+    return stem if archive_format == "jp2" else f"{stem}.ome.tif"

@@ -1,0 +1,83 @@
+"""`flowroi inspect`."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flowroi.cli import options
+from flowroi.cli.output import Output, size_text
+
+
+def inspect(
+    archive: Annotated[Path, typer.Argument(help="An archive that FlowRoI wrote.")],
+    frames: Annotated[bool, typer.Option("--frames", help="List every frame, too.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Show what an archive holds, how it was made, and from what."""
+    from flowroi.archives import open_archive
+    from flowroi.report import size_on_disk
+
+    with open_archive(archive) as opened:
+        manifest, raw = opened.manifest, math.prod(opened.shape) * opened.dtype.itemsize
+    records = manifest["frames"]
+    sizes = [record["size_bytes"] for record in records]
+    file_bytes = size_on_disk(archive)
+    summary: dict[str, Any] = {
+        "archive": str(archive),
+        "file_bytes": file_bytes,
+        "stored_bytes": sum(sizes),
+        "raw_bytes": raw,
+        "rate": raw / sum(sizes),
+        "overhead": file_bytes / sum(sizes) - 1,
+    }
+    out = Output(as_json=as_json)
+    known = {key: value for key, value in manifest.items() if key != "frames"}
+    out.result("archive", {**summary, "manifest": known}, _text(summary, manifest, sizes))
+    if frames:
+        for t, record in enumerate(records):
+            line = f"{t:>6}  {record['name']}  {record['size_bytes']:>9} B  sha256 {record['sha256']}"
+            out.result("frame", {"index": t, **record}, line)
+
+
+def _text(summary: dict[str, Any], manifest: dict[str, Any], sizes: list[int]) -> str:
+    frames, height, width = manifest["shape"]
+    lines = {
+        "archive": f"{summary['archive']} ({manifest['archive']}, {size_text(summary['file_bytes'])})",
+        "movie": f"{manifest['name']}: {frames} frames of {height}x{width} {manifest['dtype']}, "
+        f"{manifest['significant_bits']} significant bits",
+        "scale": f"{_known(manifest['pixel_size_um'], 'µm/px')}, {_known(manifest['frame_interval_s'], 's/frame')}",
+        "size": f"{size_text(summary['raw_bytes'])} to {size_text(summary['stored_bytes'])}, rate "
+        f"{summary['rate']:.1f}:1, frames of {min(sizes)} to {max(sizes)} bytes, {summary['overhead']:.1%} overhead",
+        "lossy": f"yes ({manifest['lossy_method']}), rates {_rates(manifest['lossy_ratio'])}"
+        if manifest["lossy"]
+        else "no",
+        "roi": ", ".join(f"{k}={v}" for k, v in manifest["roi"].items()),
+        "encode": ", ".join(f"{k}={v}" for k, v in manifest["encode"].items()),
+        "masks": "kept" if manifest["masks_kept"] else "not kept",
+        "source": _source_text(manifest["source"]),
+        "made by": f"flowroi {manifest['flowroi']}, " + ", ".join(f"{k} {v}" for k, v in manifest["codecs"].items()),
+        "digest": manifest["digest"],
+    }
+    text = "\n".join(f"{key:8} {value}".replace("\n", "\\n") for key, value in lines.items())
+    return text + "".join(f"\nwarning  {warning}" for warning in manifest["warnings"])
+
+
+def _known(value: float | None, unit: str) -> str:
+    return f"{value:g} {unit}" if value is not None else f"unknown {unit}"
+
+
+def _rates(rates: list[float]) -> str:
+    return ", then ".join(f"{rate:g}:1" for rate in rates)
+
+
+def _source_text(source: dict[str, Any]) -> str:
+    files = source["files"]
+    if not files:
+        return f"{source['name']} (an array in memory)"
+    total = size_text(sum(file["size_bytes"] for file in files))
+    count = "1 file" if len(files) == 1 else f"{len(files)} files"
+    return f"{source['name']}: {count}, {total}, first sha256 {files[0]['sha256']}"

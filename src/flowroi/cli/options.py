@@ -1,0 +1,96 @@
+"""Options that several verbs share, and the file that they may come from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flowroi.params import RoiParams
+
+_ROI = RoiParams()
+_TARGETS = ("rate", "psnr", "lossless")
+
+
+def load_config(context: typer.Context, path: Path | None) -> Path | None:
+    """Take option values from a TOML file; what the command line gives wins, an unknown key is a usage error."""
+    if path is None:
+        return None
+    import tomllib
+
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise typer.BadParameter(f"{path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise typer.BadParameter(f"{path} is not TOML: {error}") from error
+    names = _option_names(context)
+    settings: dict[str, Any] = {}
+    for key, value in values.items():
+        name = names.get(key.replace("_", "-"))
+        if name is None:
+            raise typer.BadParameter(f"{path}: unknown key {key!r}; expected one of {', '.join(sorted(names))}")
+        if isinstance(value, dict | list):
+            raise typer.BadParameter(f"{path}: {key} is {value!r}; expected a single value")
+        settings[name] = value
+    context.default_map = {**(context.default_map or {}), **settings}
+    return path
+
+
+def _option_names(context: typer.Context) -> dict[str, str]:
+    """Return the parameter's name for each option that a file may set, by the option's long name."""
+    return {
+        flag[2:]: parameter.name
+        for parameter in context.command.params
+        for flag in parameter.opts
+        if flag.startswith("--") and parameter.name and flag not in ("--config", "--help")
+    }
+
+
+def drop_overruled_targets(context: typer.Context, settings: dict[str, Any]) -> None:
+    """Where the command line names a target (rate, psnr, lossless), forget those of the configuration file."""
+    sources = {name: context.get_parameter_source(name) for name in _TARGETS}
+    given = [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+    if given:
+        for name in _TARGETS:
+            if name not in given:
+                settings[name] = None
+
+
+def _threshold(text: str | float) -> float | str:
+    """Return a RoI threshold as RoiParams takes it; what is not a number is left for it to refuse."""
+    try:
+        return float(text)
+    except ValueError:
+        return str(text)
+
+
+Inputs = Annotated[list[Path], typer.Argument(metavar="INPUT", help="Movies: folders, TIFF, video, .npy.")]
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        help="TOML file of options by their names; the command line wins.", callback=load_config, is_eager=True
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
+Workers = Annotated[int | None, typer.Option(help="Threads; all cores by default. They do not change the output.")]
+Pattern = Annotated[
+    str | None, typer.Option(help="For folders: regular expression of frame names, with a group (?P<time>\\d+).")
+]
+Channel = Annotated[int | None, typer.Option(help="Which channel to read where there are several, from 0.")]
+Denoise = Annotated[bool, typer.Option(help="Median and bilateral filter before the flow.")]
+RoiThreshold = Annotated[
+    Any, typer.Option(help="Share of the pixels kept as RoI, in (0, 1), or auto.", parser=_threshold, metavar="SHARE")
+]
+AdjacentFactor = Annotated[int, typer.Option(help="Unite each mask with those of so many frames on either side.")]
+Step = Annotated[int, typer.Option(help="Frames between the two of a pair; more than 1 for slow cells.")]
+Alpha = Annotated[float, typer.Option(help="Weight of the flow against its gradient, 0 to 1.")]
+OpeningPx = Annotated[int, typer.Option(help="Side of the mask's opening, px; 0 leaves it out.")]
+ClosingPx = Annotated[int, typer.Option(help="Side of the mask's closing, px; 0 leaves it out.")]
+MinAreaPx = Annotated[int, typer.Option(help="Smallest piece of the mask that is kept, px.")]
+SeedAreaPx = Annotated[int, typer.Option(help="Smallest piece that is kept before closing, px.")]
+Margin = Annotated[int, typer.Option(help="Grow the masks by so many px.")]
+MaxDriftPx = Annotated[float, typer.Option(help="Largest shift of the stage from frame to frame, px.")]
+MinResponse = Annotated[float, typer.Option(help="Weakest phase correlation that is believed, 0 to 1.")]

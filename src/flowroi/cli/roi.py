@@ -1,0 +1,72 @@
+"""`flowroi roi`."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+
+from flowroi.cli import options
+from flowroi.cli.output import Output
+from flowroi.params import RoiMethod, RoiParams
+
+_ROI = RoiParams()
+
+
+def roi(
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A movie: folder, TIFF, video or .npy.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="New folder for masks and overlays.")],
+    roi_method: Annotated[str, typer.Option(help="fused or flow.")] = "fused",
+    denoise: options.Denoise = _ROI.denoise,
+    roi_threshold: options.RoiThreshold = _ROI.roi_threshold,
+    adjacent_factor: options.AdjacentFactor = _ROI.adjacent_factor,
+    step: options.Step = _ROI.step,
+    alpha: options.Alpha = _ROI.alpha,
+    opening_px: options.OpeningPx = _ROI.opening_px,
+    closing_px: options.ClosingPx = _ROI.closing_px,
+    min_area_px: options.MinAreaPx = _ROI.min_area_px,
+    seed_area_px: options.SeedAreaPx = _ROI.seed_area_px,
+    margin: options.Margin = _ROI.margin,
+    max_drift_px: options.MaxDriftPx = _ROI.max_drift_px,
+    min_response: options.MinResponse = _ROI.min_response,
+    workers: options.Workers = None,
+    overlays: Annotated[bool, typer.Option(help="Draw the masks over the frames, too.")] = True,
+    pattern: options.Pattern = None,
+    channel: options.Channel = None,
+    overwrite: options.Overwrite = False,
+    config: options.Config = None,
+    as_json: options.Json = False,
+) -> None:
+    """Find the moving cells: masks as <frame>_roi.png (0/255) and overlays to look at."""
+    given = dict(locals())
+    params = RoiParams(**{field.name: given[field.name] for field in fields(RoiParams)})
+    from flowroi.extraction import save_roi
+
+    out = Output(as_json=as_json)
+    with out.progress(source.name) as progress:
+        report = save_roi(
+            source,
+            output,
+            params,
+            method=cast("RoiMethod", roi_method),
+            workers=workers,
+            overlays=overlays,
+            pattern=pattern,
+            channel=channel,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    for warning in report.warnings:
+        out.warn(f"{source}: {warning}")
+    data = {
+        "source": str(source),
+        "target": str(output),
+        "frames": len(report.shares),
+        "roi_share": report.mean_share,
+        "per_frame": [{"name": name, "roi_share": share} for name, share in report.shares],
+        "warnings": list(report.warnings),
+    }
+    text = f"{source} -> {output}: {len(report.shares)} masks, RoI {report.mean_share:.1%} of the pixels"
+    out.result("roi", data, text)

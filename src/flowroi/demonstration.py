@@ -1,0 +1,173 @@
+"""The main job on a synthetic movie, from making it to looking at the result: what `flowroi demo` runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import tifffile
+
+from flowroi.archives import open_archive
+from flowroi.archives.atomic import discard, publish, temporary_beside
+from flowroi.codec import decode
+from flowroi.errors import FlowRoIError, VerificationError
+from flowroi.extraction import write_png
+from flowroi.openjpeg import openjpeg_encode
+from flowroi.output import check_target
+from flowroi.params import check_integer
+from flowroi.pipeline import compress
+from flowroi.quality import PooledError
+from flowroi.roi import draw_overlay
+from flowroi.synthetic import SyntheticMovie, synthetic_movie
+
+FILES = {
+    "movie.tif": "the movie, uncompressed (Fiji, napari, ...)",
+    "labels.tif": "its true cells",
+    "movie.ome.tif": "the archive: the same programs open it",
+    "roi.png": "the RoI that was found (orange) over the true cells (blue)",
+    "compare.png": "a crop of one frame: original, FlowRoI, plain JPEG 2000 of the same size",
+}
+# The movie's slowest cells are beyond the default share of 0.2.
+ROI_THRESHOLD = 0.3
+_COVERED = 0.9
+_CROP_PX = 120
+_ZOOM = 4
+_TITLE_PX = 28
+
+
+def run_demo(
+    target: Path,
+    *,
+    frames: int = 24,
+    rate: float = 40.0,
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+    **movie: Any,
+) -> dict[str, Any]:
+    """Make a movie, compress it, read it back, and compare its cells with plain JPEG 2000 of the same size.
+
+    Parameters
+    ----------
+    target : Path
+        New folder for the files of `FILES`; it appears when everything is done.
+    frames : int >= 2, default 24
+    rate : float > 1, default 40
+    overwrite : bool, default False
+        Replace the folder of an earlier demo.
+    progress : callable, optional
+        Called with (frames compressed, frames in all).
+    **movie
+        Parameters of `synthetic_movie`.
+
+    Returns
+    -------
+    dict
+        The figures: PSNR in dB over the pixels of the true cells and over the rest, the share of the cells that the
+        RoI covers to 90 % at least, sizes, and the files with what they show.
+
+    Raises
+    ------
+    VerificationError
+        If a frame that was read back is not what was written; nothing is left behind then.
+    """
+    check_integer("frames", frames, low=2)
+    check_target(target, inputs=[], overwrite=overwrite, replaceable=tuple(FILES))
+    made = synthetic_movie(frames=frames, **movie)
+    folder = temporary_beside(target)
+    try:
+        folder.mkdir()
+        figures = _fill(folder, made, rate, progress)
+        publish(folder, target, overwrite=overwrite)
+    except BaseException:
+        discard(folder)
+        raise
+    return {**figures, "files": {str(target / name): what for name, what in FILES.items()}}
+
+
+def _fill(
+    folder: Path, movie: SyntheticMovie, rate: float, progress: Callable[[int, int], None] | None
+) -> dict[str, Any]:
+    metadata = {"axes": "TYX", "finterval": movie.frame_interval_s, "unit": "um"}
+    resolution = (1 / movie.pixel_size_um, 1 / movie.pixel_size_um)
+    tifffile.imwrite(folder / "movie.tif", movie.frames, imagej=True, resolution=resolution, metadata=metadata)
+    labels = movie.labels.astype(np.uint16)
+    tifffile.imwrite(folder / "labels.tif", labels, imagej=True, metadata={"axes": "TYX"}, compression="zlib")
+    report = compress(
+        folder / "movie.tif",
+        folder / "movie.ome.tif",
+        rate=rate,
+        roi_threshold=ROI_THRESHOLD,
+        keep_masks=True,
+        progress=progress,
+    )
+    errors = {(codec, place): PooledError() for codec in ("flowroi", "openjpeg") for place in ("cells", "background")}
+    openjpeg_bytes = 0
+    coverage: list[float] = []
+    middle = len(movie.frames) // 2
+    with open_archive(folder / "movie.ome.tif") as archive:
+        for t, (frame, truth) in enumerate(zip(movie.frames, movie.labels, strict=True)):
+            ours, stream = _read_back(archive, t)
+            plain = openjpeg_encode(frame, frame.nbytes / len(stream))
+            openjpeg_bytes += len(plain)
+            theirs = decode(plain)
+            for codec, decoded in (("flowroi", ours), ("openjpeg", theirs)):
+                errors[codec, "cells"].add(frame, decoded, truth > 0)
+                errors[codec, "background"].add(frame, decoded, truth == 0)
+            roi = archive.roi(t)
+            coverage += _coverage(roi, truth)
+            if t == middle:
+                write_png(folder / "roi.png", draw_overlay(frame, roi, truth=truth))
+                write_png(folder / "compare.png", _side_by_side(frame, ours, theirs, truth))
+    return {
+        "frames": len(movie.frames),
+        "frames_verified": len(movie.frames),
+        "raw_bytes": report.raw_bytes,
+        "stored_bytes": report.stored_bytes,
+        "openjpeg_bytes": openjpeg_bytes,
+        "rate": report.rate,
+        "roi_threshold": ROI_THRESHOLD,
+        "roi_share": report.roi_share,
+        "cells_covered": float(np.mean(np.array(coverage) >= _COVERED)) if coverage else None,
+        "seconds": report.seconds,
+        **{f"{codec}_{place}_psnr": error.psnr(255) for (codec, place), error in errors.items()},
+    }
+
+
+def _read_back(archive: Any, t: int) -> tuple[npt.NDArray[Any], bytes]:
+    """Return frame `t`, decoded, and its stream; any damage is a VerificationError."""
+    try:
+        stream = archive.codestream(t)
+        return archive[t], stream
+    except FlowRoIError as error:
+        raise VerificationError(f"not what was written: {error.message}", path=archive.path, frame=t) from error
+
+
+def _coverage(roi: npt.NDArray[np.bool_], truth: npt.NDArray[np.int32]) -> list[float]:
+    """Return the share of each cell's pixels that the RoI covers."""
+    pixels = np.bincount(truth.ravel())[1:]
+    covered = np.bincount(truth[roi], minlength=len(pixels) + 1)[1:]
+    return [float(n / of) for n, of in zip(covered, pixels, strict=True) if of]
+
+
+def _side_by_side(
+    frame: npt.NDArray[np.uint8], ours: npt.NDArray[Any], theirs: npt.NDArray[Any], truth: npt.NDArray[Any]
+) -> npt.NDArray[np.uint8]:
+    """Return one crop of each, where the cells are densest, enlarged, in the contrast of the original."""
+    size = min(_CROP_PX, *frame.shape)
+    density = cv2.boxFilter((truth > 0).astype(np.float32), -1, (size, size), anchor=(0, 0), normalize=False)
+    inside = density[: frame.shape[0] - size + 1, : frame.shape[1] - size + 1]
+    top, left = np.unravel_index(int(inside.argmax()), inside.shape)
+    crops = [picture[top : top + size, left : left + size].astype(np.float32) for picture in (frame, ours, theirs)]
+    low, high = float(crops[0].min()), float(crops[0].max())
+    pieces = []
+    for crop, title in zip(crops, ("original", "FlowRoI", "JPEG 2000, same size"), strict=True):
+        grey = np.clip((crop - low) * (255 / max(high - low, 1.0)), 0, 255).astype(np.uint8)
+        large = cv2.resize(grey, None, fx=_ZOOM, fy=_ZOOM, interpolation=cv2.INTER_NEAREST)
+        titled = cv2.copyMakeBorder(large, _TITLE_PX, 0, 4, 4, cv2.BORDER_CONSTANT, value=(255,))
+        cv2.putText(titled, title, (6, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (0,), 1, cv2.LINE_AA)
+        pieces.append(np.asarray(titled, np.uint8))
+    return np.hstack(pieces)

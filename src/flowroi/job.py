@@ -1,0 +1,98 @@
+"""The options of a compression, sorted and checked before anything is read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from flowroi.archives import FORMATS
+from flowroi.errors import InvalidParameterError
+from flowroi.masks import check_roi_method
+from flowroi.params import EncodeParams, RoiParams, check_integer
+from flowroi.roi import FUSED_IS_FLOW
+
+DEFAULT_RATE = 40.0
+NO_TARGET = f"no target was given: compressing at rate {DEFAULT_RATE:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """How a movie is read, where its RoI comes from and how its archive is written."""
+
+    format: str | None = None
+    roi_method: str = "fused"
+    workers: int | None = None
+    keep_masks: bool = False
+    overwrite: bool = False
+    dry_run: bool = False
+    measure: bool = False
+    pattern: str | None = None
+    channel: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("keep_masks", "overwrite", "dry_run", "measure"):
+            if not isinstance(getattr(self, name), bool):
+                raise InvalidParameterError(f"{name} is {getattr(self, name)!r}; expected True or False")
+        if self.format is not None and self.format not in FORMATS:
+            raise InvalidParameterError(f"format is {self.format!r}; expected one of {', '.join(FORMATS)}")
+        if not isinstance(self.roi_method, str):
+            raise InvalidParameterError(f"roi_method is {self.roi_method!r}; expected a name or a folder of masks")
+        check_roi_method(self.roi_method)
+        if self.workers is not None:
+            check_integer("workers", self.workers, low=1, high=1024)
+        if self.channel is not None:
+            check_integer("channel", self.channel, low=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that `compress` was asked for, and what to tell about it."""
+
+    job: Job
+    encode: EncodeParams
+    roi: RoiParams
+    notes: tuple[str, ...]
+
+
+def option_names() -> list[str]:
+    """Return the name of every option of `compress`."""
+    return sorted(_owners())
+
+
+def parse_options(options: Mapping[str, Any]) -> Settings:
+    """Sort options into `Job`, `EncodeParams` and `RoiParams`, which check them.
+
+    Raises
+    ------
+    InvalidParameterError
+        For an unknown option or a bad value.
+
+    Examples
+    --------
+    >>> settings = parse_options({"rate": 20, "step": 2})
+    >>> settings.encode.rate, settings.roi.step, settings.job.roi_method
+    (20, 2, 'fused')
+    """
+    owners = _owners()
+    groups: dict[type, dict[str, Any]] = {Job: {}, EncodeParams: {}, RoiParams: {}}
+    for name, value in options.items():
+        if name not in owners:
+            raise InvalidParameterError(f"{name!r} is not an option; expected one of {', '.join(sorted(owners))}")
+        groups[owners[name]][name] = os.fspath(value) if isinstance(value, os.PathLike) else value
+    notes = []
+    if all(options.get(name) is None for name in ("rate", "psnr", "lossless")):
+        groups[EncodeParams]["rate"] = DEFAULT_RATE
+        notes.append(NO_TARGET)
+    job = Job(**groups[Job])
+    if job.roi_method == "fused":
+        notes.append(FUSED_IS_FLOW)
+    return Settings(job, EncodeParams(**groups[EncodeParams]), RoiParams(**groups[RoiParams]), tuple(notes))
+
+
+def _owners() -> dict[str, type]:
+    owners: dict[str, type] = {field.name: kind for kind in (Job, EncodeParams, RoiParams) for field in fields(kind)}
+    # The archive's format decides the container.
+    del owners["container"]
+    return owners
