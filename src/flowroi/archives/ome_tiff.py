@@ -49,7 +49,7 @@ class OmeTiffWriter(ArchiveWriter):
             metadata=None,
         )
         if mask is not None and self._masks is not None:
-            packed = zlib.compress(np.where(mask, np.uint8(255), np.uint8(0)).tobytes(), 6)
+            packed = zlib.compress(np.where(mask, np.uint8(255), np.uint8(0)).tobytes(), 9)
             self._masks.write(packed)
             self._mask_sizes.append(len(packed))
 

@@ -68,11 +68,10 @@ def _image(
     }
     if manifest["pixel_size_um"] is not None:
         for axis in "XY":
+            # In µm, the schema's default unit; the letter itself would not be ASCII.
             attributes[f"PhysicalSize{axis}"] = repr(manifest["pixel_size_um"])
-            attributes[f"PhysicalSize{axis}Unit"] = "µm"
     if manifest["frame_interval_s"] is not None:
         attributes["TimeIncrement"] = repr(manifest["frame_interval_s"])
-        attributes["TimeIncrementUnit"] = "s"
     pixels = ElementTree.SubElement(image, "Pixels", attributes)
     ElementTree.SubElement(pixels, "Channel", {"ID": f"Channel:{number}:0", "SamplesPerPixel": "1"})
     ElementTree.SubElement(pixels, "TiffData", {"IFD": str(first_ifd), "PlaneCount": str(frames)})

@@ -51,7 +51,8 @@ def _text(summary: dict[str, Any], manifest: dict[str, Any], sizes: list[int]) -
         f"{manifest['significant_bits']} significant bits",
         "scale": f"{_known(manifest['pixel_size_um'], 'µm/px')}, {_known(manifest['frame_interval_s'], 's/frame')}",
         "size": f"{size_text(summary['raw_bytes'])} to {size_text(summary['stored_bytes'])}, rate "
-        f"{summary['rate']:.1f}:1, frames of {min(sizes)} to {max(sizes)} bytes, {summary['overhead']:.1%} overhead",
+        f"{summary['rate']:.1f}:1, frames of {min(sizes)} to {max(sizes)} bytes; the archive adds "
+        f"{summary['overhead']:.1%}{' with its masks' if manifest['masks_kept'] else ''}",
         "lossy": f"yes ({manifest['lossy_method']}), rates {_rates(manifest['lossy_ratio'])}"
         if manifest["lossy"]
         else "no",
