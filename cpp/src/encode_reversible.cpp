@@ -46,7 +46,7 @@ class Reversible {
     int high = 4 * static_cast<int>(c_.params.bit_depth + 4);
     const auto fits = [&](int quarters) {
       code_with_background_step(std::exp2(quarters / 4.0), q);
-      return c_.stream_size(q, allocate_all(c_.buffers.blocks, {}, 1)) <= budget;
+      return c_.stream_size(q, c_.all_passes(q)) <= budget;
     };
     if (!fits(high)) {
       throw UnreachableTarget("the lossless RoI alone takes more than the budget of " + std::to_string(budget) +

@@ -103,11 +103,13 @@ void FrameCoder::code(QuantizedFrame& quantized, bool with_distortion) {
   }
 }
 
-Encoded FrameCoder::finish_whole(const QuantizedFrame& quantized) {
+Allocation FrameCoder::all_passes(const QuantizedFrame& quantized) const {
   std::vector<HullStep> steps;
   if (params.layers > 1) steps = hull_steps(buffers.blocks, block_scales(quantized));
-  return assemble(quantized, allocate_all(buffers.blocks, steps, params.layers));
+  return allocate_all(buffers.blocks, steps, params.layers);
 }
+
+Encoded FrameCoder::finish_whole(const QuantizedFrame& quantized) { return assemble(quantized, all_passes(quantized)); }
 
 Encoded FrameCoder::finish_within(const QuantizedFrame& quantized, std::size_t budget) {
   const std::vector<HullStep> steps = hull_steps(buffers.blocks, block_scales(quantized));

@@ -36,6 +36,9 @@ class FrameCoder {
   // Sum of the coded blocks' bytes.
   std::size_t coded_bytes() const;
 
+  // Every coded pass, spread over the layers asked for.
+  Allocation all_passes(const QuantizedFrame& quantized) const;
+
   // The stream with all passes, or with the best that fit the budget; throws UnreachableTarget if none do.
   Encoded finish_whole(const QuantizedFrame& quantized);
   Encoded finish_within(const QuantizedFrame& quantized, std::size_t budget);

@@ -110,3 +110,13 @@ def test_lossless_roi_respects_the_budget_outside(cell_movie):
 def test_lossless_roi_of_everything_is_lossless():
     frame = noise((40, 50), 8)
     assert np.array_equal(decode(encode(frame, np.ones(frame.shape, bool), lossless="roi")), frame)
+
+
+def test_lossless_roi_respects_the_budget_with_layers():
+    rng = np.random.default_rng(0)
+    frame = rng.integers(0, 256, (60, 90)).astype(np.uint8)
+    mask = np.zeros(frame.shape, bool)
+    mask[20:25, 30:40] = True
+    stream = encode(frame, mask, lossless="roi", rate=6, layers=20, code_block_size=(16, 16))
+    assert len(stream) <= frame.nbytes / 6
+    assert np.array_equal(decode(stream)[mask], frame[mask])
