@@ -4,10 +4,10 @@
     python benchmarks/rate_distortion.py MOVIE --labels LABELS -s 10
     python benchmarks/rate_distortion.py synth --plain
 
-Masks are the true cells grown by 2 px. Beside our encoder stands the trivial method: the background outside the same mask
-replaced by a feathered local mean before OpenJPEG. Gain: for either, a curve of (bytes, PSNR pooled over the true cells'
-pixels of all frames); at plain OpenJPEG's points for 10, 20 and 40:1, its bytes over the other's bytes at the same PSNR,
-log bytes interpolated linearly in dB.
+Masks are the true cells grown by 2 px. Beside our encoder stands the trivial method: the background outside the same
+mask replaced by a feathered local mean before OpenJPEG. Gain: for either, a curve of (bytes, PSNR pooled over the true
+cells' pixels of all frames); at plain OpenJPEG's points for 10, 20 and 40:1, its bytes over the other's bytes at the
+same PSNR, log bytes interpolated linearly in dB.
 """
 
 from __future__ import annotations
@@ -105,9 +105,7 @@ def gains(frames: Frame, cells: Frame, scaling_factor: float) -> None:
         f"FlowRoI, s = {scaling_factor:g}",
         base,
         curve(
-            lambda t, frame, rate: encode(
-                frame, masks[t], rate=rate, scaling_factor=scaling_factor, container="j2k"
-            ),
+            lambda t, frame, rate: encode(frame, masks[t], rate=rate, scaling_factor=scaling_factor, container="j2k"),
             frames,
             cells,
         ),

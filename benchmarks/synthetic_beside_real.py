@@ -19,9 +19,7 @@ def main() -> None:
     # The real crop was smoothed by an earlier lossy compression: noise 0.8 instead of the sensor's 2.
     synthetic = synthetic_movie(frames=6, seed=3, noise=0.8).frames[5][200 : 200 + height, 300 : 300 + width]
     bar = np.full((height, 4), 255, np.uint8)
-    picture = cv2.resize(
-        np.hstack([real, bar, synthetic]), None, fx=ZOOM, fy=ZOOM, interpolation=cv2.INTER_NEAREST
-    )
+    picture = cv2.resize(np.hstack([real, bar, synthetic]), None, fx=ZOOM, fy=ZOOM, interpolation=cv2.INTER_NEAREST)
     cv2.imwrite(sys.argv[2], picture)
 
 

@@ -1,7 +1,7 @@
 """Does the lab's neutrophil network find the synthetic cells? F1 at IoU 0.5 on uncompressed frames.
 
-The network (`Neutrophil_granulocytes`, Cellpose 3 architecture) is part of the PyPI wheel mmv-h4tracks 1.3.0. Cellpose 3
-wants an environment of its own:
+The network (`Neutrophil_granulocytes`, Cellpose 3 architecture) is part of the PyPI wheel mmv-h4tracks 1.3.0.
+Cellpose 3 wants an environment of its own:
 
     python3 -m venv cellpose-env
     cellpose-env/bin/pip install torch==2.13.0

@@ -37,7 +37,7 @@ def test_every_frame(flow, archive):
 def test_an_array_as_source_and_a_lossless_archive(flow, frames):
     flowroi.compress(frames, "a", lossless="all", roi_method="none")
     result = flow("inspect", "a")
-    assert "an array in memory" in result.out
+    assert "source   array" in result.out
     assert "lossy    no" in result.out
 
 

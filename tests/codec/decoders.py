@@ -7,8 +7,7 @@ import numpy as np
 
 def openjpeg(data):
     """Decode with OpenJPEG."""
-    frame = np.asarray(imagecodecs.jpeg2k_decode(data))
-    return frame
+    return np.asarray(imagecodecs.jpeg2k_decode(data))
 
 
 def ffmpeg(data, shape, bit_depth):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flowroi.cli import options
-from flowroi.cli.output import Output
+from flowroi.cli.output import Output, shown
 
 if TYPE_CHECKING:
     from flowroi.bench import BenchResult
@@ -54,7 +54,7 @@ def _text(result: BenchResult) -> str:
     ]
     return "\n".join(
         (
-            f"{result.name}: {result.frames} frames of {result.height}x{result.width}, {result.rate:g}:1, "
+            f"{shown(result.name)}: {result.frames} frames of {result.height}x{result.width}, {result.rate:g}:1, "
             f"scaling factor {result.scaling_factor:g}, RoI {result.roi_share:.1%}, {result.simd}",
             f"{'':32} {'OpenJPEG ' + result.openjpeg:>15} {'FlowRoI':>9} {'ratio':>7}",
             *(

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from flowroi.cli import options
-from flowroi.cli.output import Output, size_text
+from flowroi.cli.output import Output, shown, size_text
 from flowroi.errors import FlowRoIError, InvalidParameterError
 from flowroi.params import EncodeParams, RoiParams
 
@@ -94,7 +94,7 @@ def _compress_one(path: Path, target: Path, settings: dict[str, Any], out: Outpu
         out.warn(f"{path}: {warning}")
     head = "would become" if report.dry_run else "->"
     text = (
-        f"{path} {head} {target}: {report.frames} frames, {size_text(report.raw_bytes)} to "
+        f"{shown(path)} {head} {shown(target)}: {report.frames} frames, {size_text(report.raw_bytes)} to "
         f"{size_text(report.file_bytes)}, rate {report.rate:.1f}:1, RoI {report.roi_share:.1%}, "
         f"{report.seconds:.1f} s ({report.frames / max(report.seconds, 1e-9):.1f} frames/s)"
     )

@@ -9,7 +9,7 @@ from typing import Annotated, cast, get_args
 import typer
 
 from flowroi.cli import options
-from flowroi.cli.output import Output, size_text
+from flowroi.cli.output import Output, shown, size_text
 from flowroi.errors import InvalidParameterError
 
 
@@ -45,7 +45,7 @@ def decompress(
         "frames": len(chosen),
         "file_bytes": size,
     }
-    out.result("export", data, f"{archive} -> {output}: {len(chosen)} frames, {size_text(size)}")
+    out.result("export", data, f"{shown(archive)} -> {shown(output)}: {len(chosen)} frames, {size_text(size)}")
 
 
 def parse_frames(text: str | None, total: int) -> range:

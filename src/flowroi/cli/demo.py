@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from flowroi.cli import options
-from flowroi.cli.output import Output, size_text
+from flowroi.cli.output import Output, shown, size_text
 
 
 def demo(
@@ -54,6 +54,6 @@ def _text(result: dict[str, Any]) -> str:
             "JPEG 2000.",
             "",
             "Look at:",
-            *(f"  {path}  {what}" for path, what in result["files"].items()),
+            *(f"  {shown(path)}  {what}" for path, what in result["files"].items()),
         )
     )

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from flowroi.cli import options
-from flowroi.cli.output import Output, size_text
+from flowroi.cli.output import Output, shown, size_text
 
 
 def inspect(
@@ -39,7 +39,7 @@ def inspect(
     out.result("archive", {**summary, "manifest": known}, _text(summary, manifest, sizes))
     if frames:
         for t, record in enumerate(records):
-            line = f"{t:>6}  {record['name']}  {record['size_bytes']:>9} B  sha256 {record['sha256']}"
+            line = f"{t:>6}  {shown(record['name'])}  {record['size_bytes']:>9} B  sha256 {record['sha256']}"
             out.result("frame", {"index": t, **record}, line)
 
 
@@ -63,8 +63,8 @@ def _text(summary: dict[str, Any], manifest: dict[str, Any], sizes: list[int]) -
         "made by": f"flowroi {manifest['flowroi']}, " + ", ".join(f"{k} {v}" for k, v in manifest["codecs"].items()),
         "digest": manifest["digest"],
     }
-    text = "\n".join(f"{key:8} {value}".replace("\n", "\\n") for key, value in lines.items())
-    return text + "".join(f"\nwarning  {warning}" for warning in manifest["warnings"])
+    warnings = [f"warning  {shown(warning)}" for warning in manifest["warnings"]]
+    return "\n".join([*(f"{key:8} {shown(value)}" for key, value in lines.items()), *warnings])
 
 
 def _known(value: float | None, unit: str) -> str:

@@ -63,6 +63,17 @@ class Output:
             yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
+def shown(path: str | os.PathLike[str]) -> str:
+    r"""Return a path for a line of text: what would break the line or steer the terminal is escaped.
+
+    Examples
+    --------
+    >>> shown("a\nb")
+    'a\\nb'
+    """
+    return printable(os.fspath(path))
+
+
 def describe(error: Exception) -> str:
     """Return one line that says what went wrong."""
     if isinstance(error, FlowRoIError):

@@ -9,7 +9,7 @@ from typing import Annotated, cast
 import typer
 
 from flowroi.cli import options
-from flowroi.cli.output import Output
+from flowroi.cli.output import Output, shown
 from flowroi.params import RoiMethod, RoiParams
 
 _ROI = RoiParams()
@@ -68,5 +68,5 @@ def roi(
         "per_frame": [{"name": name, "roi_share": share} for name, share in report.shares],
         "warnings": list(report.warnings),
     }
-    text = f"{source} -> {output}: {len(report.shares)} masks, RoI {report.mean_share:.1%} of the pixels"
+    text = f"{shown(source)} -> {shown(output)}: {len(report.shares)} masks, RoI {report.mean_share:.1%} of the pixels"
     out.result("roi", data, text)

@@ -1,4 +1,4 @@
-"""Readers of movies: image folders, TIFF and OME-TIFF, video files, NumPy arrays."""
+"""Sources: movies as they come, read frame by frame."""
 
 from flowroi.sources.base import Source
 from flowroi.sources.open import open_source

@@ -1,49 +1,140 @@
-"""A movie in memory, or in a .npy file."""
+"""A movie in memory, or in a .npy file that is mapped into memory."""
 
 from __future__ import annotations
 
+import hashlib
+import math
+from collections.abc import Sequence
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from flowroi.errors import CorruptDataError, InvalidParameterError
-from flowroi.sources.base import Frame, Source, check_frame_pixels, check_pixel_type
+from flowroi.errors import CorruptDataError, InvalidParameterError, UnsupportedFormatError
+from flowroi.sources.base import Source
+from flowroi.sources.files import InputFile, located
+from flowroi.sources.names import numbered_names, safe_stem
+from flowroi.sources.pixels import Frame, check_pixel_type, check_size
 
 
 class ArraySource(Source):
-    """An array (T, Y, X), or (Y, X) for one frame."""
+    """Frames of a NumPy array.
 
-    def __init__(self, array: npt.NDArray[Any], *, path: Path | None = None, max_pixels: int) -> None:
-        if array.ndim == 2:
-            array = array[None]
-        if array.ndim != 3 or array.size == 0:
-            raise InvalidParameterError(
-                f"an array of shape {array.shape}; expected (T, Y, X) or (Y, X), each at least 1", path=path
-            )
-        check_frame_pixels(array.shape[1], array.shape[2], max_pixels, path)
-        self._array = array
-        self.path = path
-        self.name = "array" if path is None else path.stem
-        self.shape = (array.shape[0], array.shape[1], array.shape[2])
-        self.dtype = check_pixel_type(array.dtype, path)
-        digits = max(3, len(str(len(array) - 1)))
-        self.frame_names = tuple(f"t{t:0{digits}d}" for t in range(len(array)))
+    Parameters
+    ----------
+    array : ndarray, shape (T, Y, X) or (Y, X)
+        Not copied as a whole.
+    max_pixels : int
+        Limit of a frame.
 
-    def read(self, t: int) -> Frame:
-        """Return frame `t`, a copy only where the array is not contiguous."""
-        return np.ascontiguousarray(self._array[t], self.dtype)
+    Raises
+    ------
+    UnsupportedFormatError
+        For another shape or pixel type.
 
-    def files(self) -> list[Path]:
-        """Return the .npy file, if there is one."""
-        return [] if self.path is None else [self.path]
+    Examples
+    --------
+    >>> import numpy as np
+    >>> with ArraySource(np.zeros((4, 6, 8), np.uint8), max_pixels=2**20) as source:
+    ...     source.shape, source.read(3).shape
+    ((4, 6, 8), (6, 8))
+    """
+
+    def __init__(
+        self, array: npt.NDArray[Any], *, max_pixels: int, path: Path | None = None, file: InputFile | None = None
+    ) -> None:
+        self._file = file
+        with located(path):
+            if array.ndim not in (2, 3):
+                raise UnsupportedFormatError(
+                    f"the array has shape {array.shape}; expected (T, Y, X) or (Y, X): choose one channel and plane, "
+                    "e.g. frames[:, 0]"
+                )
+            movie = array[np.newaxis] if array.ndim == 2 else array
+            if movie.size == 0:
+                raise UnsupportedFormatError(f"the array has shape {array.shape}: it holds no frame or no pixel")
+            check_size(movie.shape[2], movie.shape[1], max_pixels)
+            dtype = check_pixel_type(array.dtype, np.asarray(movie[0]))
+        self._movie: npt.NDArray[Any] | None = movie
+        super().__init__(
+            name="array" if path is None else safe_stem(path.stem),
+            path=path,
+            shape=(movie.shape[0], movie.shape[1], movie.shape[2]),
+            dtype=dtype,
+            frame_names=numbered_names(movie.shape[0]),
+        )
+
+    @classmethod
+    def from_npy(cls, path: Path, *, max_pixels: int) -> ArraySource:
+        """Map a .npy file; pickled objects are never loaded.
+
+        Raises
+        ------
+        CorruptDataError
+            If it is no .npy file, or shorter than its header says.
+        UnsupportedFormatError
+            For objects, another shape or another pixel type.
+        """
+        file = InputFile.find(path)
+        with located(path):
+            _check_npy_header(file)
+            try:
+                array = np.load(path, mmap_mode="r", allow_pickle=False)
+            except (ValueError, EOFError) as error:
+                raise CorruptDataError(f"cannot be read as a .npy file ({error}): copy it again") from error
+        return cls(array, max_pixels=max_pixels, path=path, file=file)
+
+    def _read(self, t: int) -> Frame:
+        if self._movie is None:
+            raise InvalidParameterError("the source is closed; open it again to read")
+        frame = self._movie[t]
+        if self._file is not None:
+            # Own memory: the map goes away with the source.
+            return np.array(frame, dtype=self.dtype)
+        plain = np.ascontiguousarray(frame, dtype=self.dtype).view()
+        plain.flags.writeable = False
+        return plain
+
+    def _files(self) -> Sequence[InputFile]:
+        return [] if self._file is None else [self._file]
+
+    def provenance(self) -> list[dict[str, Any]]:
+        """As `Source.provenance`; for an array the SHA-256 of its samples, row by row, as stored on this machine."""
+        if self._file is not None:
+            return super().provenance()
+        digest = hashlib.sha256()
+        for t in range(len(self)):
+            digest.update(self.read(t).data)
+        size = math.prod(self.shape) * self.dtype.itemsize
+        return [{"name": "array", "size_bytes": size, "sha256": digest.hexdigest()}]
+
+    def _release(self) -> None:
+        self._movie = None
 
 
-def open_npy(path: Path, *, max_pixels: int) -> ArraySource:
-    """Open a .npy file without reading it into memory; pickled objects are refused."""
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise CorruptDataError(f"not a NumPy array file of numbers: {error}", path=path) from error
-    return ArraySource(array, path=path, max_pixels=max_pixels)
+def _check_npy_header(file: InputFile) -> None:
+    """Compare what the header promises with the size of the file, before it is mapped."""
+    with file.open() as handle:
+        try:
+            version = np.lib.format.read_magic(handle)
+            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, _, dtype = read(handle)
+        except (ValueError, TypeError, SyntaxError, OverflowError, TokenError) as error:
+            # NumPy parses the header as Python text, and what is no Python text raises what the tokenizer raises.
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise CorruptDataError(f"not a .npy file, or a damaged one ({reason:.200})") from error
+        start = handle.tell()
+    if dtype.hasobject:
+        raise UnsupportedFormatError(
+            "holds Python objects, which are not loaded: they could run code; expected numbers, uint8 or uint16"
+        )
+    needed = start + math.prod(shape) * dtype.itemsize
+    if file.size_bytes < needed:
+        frames = shape[0] if len(shape) == 3 else 1
+        there = (file.size_bytes - start) * frames // max(needed - start, 1)
+        raise CorruptDataError(
+            f"{there} of {frames} frames are there: {file.size_bytes} of {needed} bytes; the movie was not shortened "
+            "silently: copy the file again"
+        )

@@ -1,126 +1,198 @@
-"""What every reader of a movie offers."""
+"""What every source of frames offers, whatever the files look like."""
 
 from __future__ import annotations
 
-import hashlib
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
-from flowroi.errors import UnsupportedFormatError
+from flowroi.errors import InvalidParameterError, UnsupportedFormatError
+from flowroi.sources.checks import FrameChecks
+from flowroi.sources.files import InputFile, located
+from flowroi.sources.names import text_name
+from flowroi.sources.pixels import Frame, bits_of
 
-Frame = npt.NDArray[Any]
-
-# Frames looked at to tell how many bits 16-bit samples really use.
-_SAMPLED_FRAMES = 5
+# Enough to meet a bright frame of a movie that changes; few enough to decode at once.
+_SAMPLED_FRAMES = 16
 
 
 class Source(ABC):
-    """A movie to read: frames of one size and type, in order of time. Nothing below its path is ever written.
+    """A movie to read: frames (Y, X) of one size and pixel type, in order of time.
+
+    A context manager: leaving it closes the files. Reading may be done from several threads; nothing is ever
+    written below the source.
 
     Attributes
     ----------
     name : str
-        Short name for people and for output files.
+        A name fit for a file: the stem of the input.
     path : Path or None
-        Where it is; None for an array.
+        The input; None for an array.
     shape : (int, int, int)
-        (T, Y, X).
+        Frames, rows, columns (T, Y, X).
     dtype : dtype
-        uint8 or uint16.
+        uint8 or uint16, native byte order.
+    pixel_size_um : float or None
+        Width of a pixel in µm, where the input says so.
+    frame_interval_s : float or None
+        Seconds from frame to frame, where the input says so.
     frame_names : tuple of str
-        One unique stem a frame.
-    pixel_size_um, frame_interval_s : float or None
-        Where the file tells.
-    warnings : tuple of str
-        What a user should know: gaps in the numbering, axes that were guessed.
+        One unique stem a frame, fit for file names.
     """
 
-    name: str
-    path: Path | None
-    shape: tuple[int, int, int]
-    dtype: np.dtype[Any]
-    frame_names: tuple[str, ...]
-    pixel_size_um: float | None = None
-    frame_interval_s: float | None = None
-    warnings: tuple[str, ...] = ()
-    _declared_bits: int | None = None
-    _significant_bits: int | None = None
+    def __init__(
+        self,
+        *,
+        name: str,
+        path: Path | None,
+        shape: tuple[int, int, int],
+        dtype: np.dtype[Any],
+        frame_names: tuple[str, ...],
+        significant_bits: int | None = None,
+        pixel_size_um: float | None = None,
+        frame_interval_s: float | None = None,
+        warnings: Sequence[str] = (),
+    ) -> None:
+        self.name = name
+        self.path = path
+        self.shape = shape
+        self.dtype = dtype
+        self.frame_names = frame_names
+        self.pixel_size_um = _positive(pixel_size_um)
+        self.frame_interval_s = _positive(frame_interval_s)
+        depth = 8 * dtype.itemsize
+        self._significant_bits = 8 if depth == 8 else significant_bits and min(significant_bits, depth)
+        self._warnings = tuple(warnings)
+        self._checks: FrameChecks | None = None
+        self._closed = False
 
     @abstractmethod
-    def read(self, t: int) -> Frame:
-        """Return frame `t`, (Y, X), C-contiguous."""
+    def _read(self, t: int) -> Frame:
+        """Decode frame `t` (already checked) to (Y, X); errors need no path or frame."""
 
-    def __iter__(self) -> Iterator[Frame]:
-        return (self.read(t) for t in range(len(self)))
+    @abstractmethod
+    def _files(self) -> Sequence[InputFile]:
+        """Every file that the frames come from."""
+
+    def _file_of(self, t: int) -> Path | None:  # noqa: ARG002 - for sources of many files
+        """Return the file that frame `t` comes from, for messages."""
+        return self.path
+
+    def _release(self) -> None:  # noqa: B027 - most sources keep nothing open
+        """Close what is open; called once."""
+
+    @property
+    def significant_bits(self) -> int:
+        """Bits that the samples really use; PSNR's peak is 2**significant_bits - 1.
+
+        8 for uint8. For uint16 what the file says (OME SignificantBits, TIFF BitsPerSample, the depth of a video
+        or of a JPEG 2000 stream); where it says nothing or 16, what the largest sample needs in up to 16 frames spread
+        over the movie, the first and the last among them.
+        """
+        if self._significant_bits is None:
+            count = min(len(self), _SAMPLED_FRAMES)
+            chosen = sorted({round(i) for i in np.linspace(0, len(self) - 1, count)})
+            self._significant_bits = bits_of(self.read(t) for t in chosen)
+        return self._significant_bits
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a user should be told: about the input, and about the frames that were iterated over until now."""
+        return self._warnings + (() if self._checks is None else self._checks.messages())
 
     def __len__(self) -> int:
         return self.shape[0]
 
-    @property
-    def significant_bits(self) -> int:
-        """Bits that samples use: 8 for uint8; else as the file declares, or as a sample of frames needs."""
-        if self._significant_bits is None:
-            if self.dtype == np.uint8:
-                self._significant_bits = 8
-            elif self._declared_bits is not None:
-                self._significant_bits = self._declared_bits
-            else:
-                chosen = np.unique(np.linspace(0, len(self) - 1, _SAMPLED_FRAMES).astype(int))
-                largest = max(int(self.read(int(t)).max()) for t in chosen)
-                self._significant_bits = max(1, largest.bit_length())
-        return self._significant_bits
+    def read(self, t: int) -> Frame:
+        """Return frame `t`.
 
-    @abstractmethod
-    def files(self) -> list[Path]:
-        """Return the files that the frames come from, in order."""
+        Parameters
+        ----------
+        t : int
+            Index of the frame, from 0.
+
+        Returns
+        -------
+        ndarray, shape (Y, X), uint8 or uint16
+            C-contiguous, its own memory or read-only.
+
+        Raises
+        ------
+        InvalidParameterError
+            If there is no such frame, or the source is closed.
+        CorruptDataError
+            If the frame is damaged, or its file changed since the source was opened.
+        UnsupportedFormatError
+            If the frame is of another kind than the movie.
+        """
+        if self._closed:
+            raise InvalidParameterError("the source is closed; open it again to read", path=self.path)
+        if not 0 <= t < len(self):
+            raise InvalidParameterError(f"frame is {t}; expected 0 to {len(self) - 1}", path=self.path)
+        with located(self._file_of(t), t):
+            frame = self._read(t)
+            if frame.shape != self.shape[1:] or frame.dtype != self.dtype:
+                seen, expected = describe(frame.shape, frame.dtype), describe(self.shape[1:], self.dtype)
+                raise UnsupportedFormatError(size_changed(seen, expected))
+        return np.ascontiguousarray(frame, dtype=self.dtype)
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield the frames in order, one at a time."""
+        bits = self.significant_bits
+        self._checks = checks = FrameChecks(bits)
+        for t in range(len(self)):
+            frame = self.read(t)
+            checks.observe(t, frame)
+            yield frame
 
     def provenance(self) -> list[dict[str, Any]]:
-        """Return name, size and SHA-256 of every source file (an array has none)."""
-        records = []
-        for file in self.files():
-            with file.open("rb") as stream:
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
-            records.append({"name": file.name, "size_bytes": file.stat().st_size, "sha256": digest})
-        return records
+        """Name, size and SHA-256 of every file that the frames come from; reads them once more.
+
+        Raises
+        ------
+        CorruptDataError
+            If a file changed since the source was opened.
+        """
+        return [
+            {"name": text_name(file.path.name), "size_bytes": file.size_bytes, "sha256": file.sha256()}
+            for file in self._files()
+        ]
 
     def close(self) -> None:
-        """Close files; the source cannot be read afterwards."""
-        return
+        """Close the files; reading afterwards raises InvalidParameterError."""
+        if not self._closed:
+            self._closed = True
+            self._release()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         self.close()
 
 
-def check_pixel_type(dtype: np.dtype[Any], path: Path | None) -> np.dtype[Any]:
-    """Return uint8 or uint16 in native byte order, or raise UnsupportedFormatError with the conversion to ask for."""
-    if dtype.kind == "u" and dtype.itemsize in (1, 2):
-        return dtype.newbyteorder("=")
-    advice = {
-        "f": "scale it on purpose, e.g. round to uint8 or uint16",
-        "i": "shift it to non-negative values and store it as uint16",
-        "u": "store it as uint16 if its values fit",
-        "b": "store it as uint8",
-    }.get(dtype.kind, "store grey levels as uint8 or uint16")
-    raise UnsupportedFormatError(
-        f"unsupported pixel type {dtype.name}; expected uint8 or uint16: {advice}; nothing was read", path=path
+def describe(shape: tuple[int, ...], dtype: np.dtype[Any]) -> str:
+    """Return shape and type of a frame as text, rows first."""
+    return f"{shape[0]}x{shape[1]} {dtype}"
+
+
+def size_changed(seen: str, expected: str) -> str:
+    """Return the message for a frame that is not like the first one."""
+    return (
+        f"the frame is {seen} (rows x columns); the first frame is {expected}. A movie has one size and depth; "
+        "nothing was cropped or scaled: take this frame out, or split the movie here"
     )
 
 
-def check_frame_pixels(height: int, width: int, max_pixels: int, path: Path | None) -> None:
-    """Raise UnsupportedFormatError for an empty frame or one above the limit, before anything is allocated for it."""
-    if height < 1 or width < 1:
-        raise UnsupportedFormatError(f"frames of {height}x{width} pixels; expected at least 1x1", path=path)
-    if height * width > max_pixels:
-        raise UnsupportedFormatError(
-            f"frames of {height}x{width} pixels are declared, above the limit of {max_pixels}; not read: "
-            "raise max_pixels if the size is right",
-            path=path,
-        )
+def _positive(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) and value > 0 else None

@@ -1,48 +1,174 @@
-"""A folder of image files, one a frame; or one image file, a movie of one frame."""
+"""A movie kept as one image file a frame, in a folder; and a single image, which is a movie of one frame."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
-from flowroi.errors import UnsupportedFormatError
-from flowroi.sources.base import Frame, Source
-from flowroi.sources.image_file import read_image
-from flowroi.sources.ordering import list_frames
+from flowroi.errors import MissingInputError, UnsupportedFormatError
+from flowroi.sources.base import Source, describe, size_changed
+from flowroi.sources.files import InputFile, located
+from flowroi.sources.image_file import (
+    IMAGE_SUFFIXES,
+    JPEG2000_SUFFIXES,
+    read_image,
+    read_image_header,
+    suffix_of,
+)
+from flowroi.sources.names import safe_stem, safe_stems, text_name
+from flowroi.sources.ordering import order_by_numbers, order_by_pattern
+from flowroi.sources.pixels import Frame
+from flowroi.sources.tiff import ALREADY_JPEG2000
+
+# Names under which other programs write what is not finished yet.
+_UNFINISHED_SUFFIXES = (".part", ".tmp")
 
 
-class FolderSource(Source):
-    """Image files in numeric order; every one must have the size and pixel type of the first."""
+class ImageFilesSource(Source):
+    """Frames in image files, one each; every header is read when the source is opened.
 
-    def __init__(self, path: Path, *, pattern: str | None, channel: int | None, max_pixels: int) -> None:
-        self.path = path
+    Parameters
+    ----------
+    path : Path
+        The folder, or the image.
+    paths : sequence of Path
+        The images in order of time.
+    channel : int or None
+        The sample to take of colour images.
+    max_pixels : int
+        Limit of a frame.
+    warnings : sequence of str
+        What was noticed while the images were found.
+
+    Raises
+    ------
+    MissingInputError, CorruptDataError, UnsupportedFormatError
+        As `open_source`.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        paths: Sequence[Path],
+        *,
+        channel: int | None,
+        max_pixels: int,
+        warnings: Sequence[str] = (),
+    ) -> None:
         self._channel = channel
         self._max_pixels = max_pixels
-        if path.is_dir():
-            self.name = path.resolve().name
-            ordered = list_frames(path, pattern)
-            self._files, self.warnings = ordered.files, ordered.warnings
-        else:
-            self.name = path.stem
-            self._files = (path,)
-        first = read_image(self._files[0], channel=channel, max_pixels=max_pixels)
-        self.shape = (len(self._files), first.shape[0], first.shape[1])
-        self.dtype = first.dtype
-        self.frame_names = tuple(file.stem for file in self._files)
+        self._images = [InputFile.find(image, frame=t) for t, image in enumerate(paths)]
+        first = read_image_header(self._images[0], max_pixels=max_pixels, frame=0)
+        for t, image in enumerate(self._images[1:], 1):
+            header = read_image_header(image, max_pixels=max_pixels, frame=t)
+            if (header.width, header.height, header.dtype) != (first.width, first.height, first.dtype):
+                seen = describe((header.height, header.width), header.dtype)
+                expected = describe((first.height, first.width), first.dtype)
+                raise UnsupportedFormatError(size_changed(seen, expected), path=image.path, frame=t)
+        jpeg2000 = suffix_of(paths[0].name) in JPEG2000_SUFFIXES
+        super().__init__(
+            name=safe_stem(path.resolve().name if path.is_dir() else path.stem),
+            path=path,
+            shape=(len(self._images), first.height, first.width),
+            dtype=first.dtype,
+            frame_names=safe_stems(image.stem for image in paths),
+            significant_bits=first.significant_bits,
+            warnings=(*warnings, ALREADY_JPEG2000) if jpeg2000 else warnings,
+        )
+        # Colours that differ, and a channel that is not there, are refused before any work is done.
+        self.read(0)
 
-    def read(self, t: int) -> Frame:
-        """Return frame `t`; raises UnsupportedFormatError if its size or type differs from the first frame's."""
-        file = self._files[t]
-        frame = read_image(file, channel=self._channel, max_pixels=self._max_pixels)
-        if frame.shape != self.shape[1:] or frame.dtype != self.dtype:
-            height, width = self.shape[1:]
-            raise UnsupportedFormatError(
-                f"{frame.shape[0]}x{frame.shape[1]} {frame.dtype}; expected {height}x{width} {self.dtype} like the "
-                "first frame: a movie has one size and pixel type",
-                path=file,
-                frame=t,
-            )
-        return frame
+    @classmethod
+    def from_folder(cls, path: Path, *, pattern: str | None, channel: int | None, max_pixels: int) -> Self:
+        """Find the images of a folder and put them in order.
 
-    def files(self) -> list[Path]:
-        """Return the image files."""
-        return list(self._files)
+        Hidden files, unfinished ones (`.part`, `.tmp`) and files of other kinds are left out; folders within are not
+        looked into.
+
+        Raises
+        ------
+        MissingInputError
+            If there is no image, or the folder cannot be read.
+        UnsupportedFormatError
+            If the names prove no order, images are of several formats, or one is a link that leads out of the
+            folder.
+        """
+        with located(path):
+            names = _image_names(path)
+            if not names:
+                raise MissingInputError(
+                    f"the folder has no image; expected files ending in {', '.join(IMAGE_SUFFIXES)}"
+                )
+            if pattern is None:
+                _check_one_format(names)
+                ordering = order_by_numbers(names)
+            else:
+                ordering, channel_used = order_by_pattern(names, pattern, channel)
+                channel = None if channel_used else channel
+                _check_one_format(ordering.names)
+            for t, name in enumerate(ordering.names):
+                _check_link(path, name, t)
+        paths = [path / name for name in ordering.names]
+        return cls(path, paths, channel=channel, max_pixels=max_pixels, warnings=ordering.warnings)
+
+    def _read(self, t: int) -> Frame:
+        return read_image(self._images[t], channel=self._channel, max_pixels=self._max_pixels, frame=t)
+
+    def _file_of(self, t: int) -> Path | None:
+        return self._images[t].path
+
+    def _files(self) -> Sequence[InputFile]:
+        return self._images
+
+
+def _image_names(folder: Path) -> list[str]:
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - names only, and quickly: a folder may hold 100,000
+    except OSError as error:
+        raise MissingInputError(f"the folder cannot be read ({error.strerror})") from error
+    return sorted(
+        name
+        for name in names
+        if not name.startswith(".")
+        and suffix_of(name) in IMAGE_SUFFIXES
+        and not any(mark in _UNFINISHED_SUFFIXES for mark in _marks(name))
+        and not (folder / name).is_dir()
+    )
+
+
+def _marks(name: str) -> list[str]:
+    """Return the suffixes before the last one too: `img.tmp.png` is unfinished like `img.png.tmp`."""
+    return [f".{part.lower()}" for part in name.split(".")[1:]]
+
+
+def _check_one_format(names: Sequence[str]) -> None:
+    suffixes = {".tif" if suffix == ".tiff" else suffix for suffix in (suffix_of(name) for name in names)}
+    if len(suffixes) > 1:
+        raise UnsupportedFormatError(
+            f"the folder has images of {len(suffixes)} formats ({', '.join(sorted(suffixes))}); frames of one movie "
+            "have one: take the others out, or give a pattern that ends in the one wanted"
+        )
+
+
+def _check_link(folder: Path, name: str, t: int) -> None:
+    """Refuse a link that leads out of the folder; it may lead to a file that is none of the movie's."""
+    path = folder / name
+    if not path.is_symlink():
+        return
+    try:
+        target = path.resolve(strict=True)
+    except (OSError, RuntimeError) as error:
+        raise UnsupportedFormatError(
+            "is a symbolic link that leads nowhere or to itself; it was not followed: put the file there",
+            path=path,
+            frame=t,
+        ) from error
+    if not target.is_relative_to(folder.resolve()):
+        raise UnsupportedFormatError(
+            f"is a symbolic link out of the folder, to {text_name(str(target))}; it was not followed: copy the file "
+            "into the folder, or give its own folder as the input",
+            path=path,
+            frame=t,
+        )

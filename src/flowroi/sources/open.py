@@ -1,80 +1,124 @@
-"""Chooses the reader for an input."""
+"""Finds the reader for an input."""
 
 from __future__ import annotations
 
-from os import PathLike
+import os
+import stat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from flowroi.errors import MissingInputError, UnsupportedFormatError
+from flowroi.errors import InvalidParameterError, MissingInputError, UnsupportedFormatError
+from flowroi.params import check_integer
 from flowroi.sources.base import Source
 
-DEFAULT_MAX_PIXELS = 2**30
+_FORMATS = (
+    "a folder of images (.png .bmp .tif .jp2 .j2k), one image, .tif .tiff, .avi .mp4 .mkv, .npy, or a NumPy array"
+)
+_IMAGES = (".png", ".bmp", ".jp2", ".j2k", ".j2c", ".jpc")
 
 
 def open_source(
-    source: str | PathLike[str] | npt.NDArray[Any],
+    path_or_array: str | os.PathLike[str] | npt.NDArray[Any],
     *,
     pattern: str | None = None,
     channel: int | None = None,
-    max_pixels: int = DEFAULT_MAX_PIXELS,
+    max_pixels: int = 2**30,
 ) -> Source:
-    """Open a movie for reading.
+    r"""Open a movie for reading.
 
     Parameters
     ----------
-    source : path or ndarray
-        Image folder (BMP, PNG, TIFF, JPEG 2000), TIFF or OME-TIFF file, AVI/MP4/MKV, .npy, one image file; or an array
-        (T, Y, X).
+    path_or_array : path or ndarray
+        Folder of images (BMP, PNG, TIFF, JPEG 2000), one such image, TIFF or OME-TIFF, AVI/MP4/MKV (needs
+        `flowroi[video]`), `.npy`, or an array (T, Y, X) or (Y, X). uint8 or uint16, grey.
     pattern : str, optional
-        For a folder: regular expression with a group `time`; see `flowroi.sources.ordering.list_frames`.
-    channel : int, optional
-        Which channel to read where there are several, from 0.
-    max_pixels : int, default 2**30
-        Frames that declare more pixels are refused before they are read.
+        For folders: a regular expression searched in the file names, with a named group `time` (or `t`), e.g.
+        `r"_t(?P<time>\d+)_data\.bmp$"`. Names without a match are left out. Without it, the names must be equal but for
+        the number that counts the frames.
+    channel : int >= 0, optional
+        The channel to take where there are several.
+    max_pixels : int >= 1, default 2**30
+        Limit of a frame; a header that declares more is refused before anything is decoded.
+
+    Returns
+    -------
+    Source
+        A context manager; iterate over it, or call `read(t)`.
 
     Raises
     ------
-    MissingInputError, UnsupportedFormatError, CorruptDataError
-        If there is no such input, it is of another kind, or it is damaged.
+    InvalidParameterError
+        For a parameter out of range, or one that the input has no use for.
+    MissingInputError
+        If the input, or a companion file of it, is not there.
+    UnsupportedFormatError
+        If the input is of a kind that FlowRoI does not take; the message says what to convert.
+    CorruptDataError
+        If it is damaged or cut short.
+    MissingDependencyError
+        For a video without PyAV.
 
     Examples
     --------
     >>> import numpy as np
-    >>> open_source(np.zeros((3, 4, 5), np.uint8)).shape
-    (3, 4, 5)
+    >>> with open_source(np.zeros((3, 20, 30), np.uint8)) as movie:
+    ...     movie.shape, [frame.shape for frame in movie]
+    ((3, 20, 30), [(20, 30), (20, 30), (20, 30)])
     """
-    from flowroi.sources import array, video
+    check_integer("max_pixels", max_pixels, low=1)
+    if channel is not None:
+        check_integer("channel", channel, low=0)
+    if pattern is not None and not isinstance(pattern, str):
+        raise InvalidParameterError(f"pattern is {pattern!r}; expected a regular expression as text")
+    if isinstance(path_or_array, np.ndarray):
+        from flowroi.sources.array import ArraySource
 
-    if isinstance(source, np.ndarray):
-        return array.ArraySource(source, max_pixels=max_pixels)
-    path = Path(source)
-    if not path.exists():
-        raise MissingInputError("no such file or folder", path=path)
+        _refuse_unused(None, "an array", pattern=pattern, channel=channel)
+        return ArraySource(path_or_array, max_pixels=max_pixels)
+    if not isinstance(path_or_array, str | os.PathLike):
+        raise InvalidParameterError(f"the input is a {type(path_or_array).__name__}; expected {_FORMATS}")
+    return _open_path(Path(path_or_array), pattern, channel, max_pixels)
+
+
+def _open_path(path: Path, pattern: str | None, channel: int | None, max_pixels: int) -> Source:
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise MissingInputError(f"cannot be opened ({reason}); expected {_FORMATS}", path=path) from error
+    if stat.S_ISDIR(mode):
+        from flowroi.sources.folder import ImageFilesSource
+
+        return ImageFilesSource.from_folder(path, pattern=pattern, channel=channel, max_pixels=max_pixels)
     suffix = path.suffix.lower()
-    if path.is_dir():
-        from flowroi.sources.folder import FolderSource
-
-        return FolderSource(path, pattern=pattern, channel=channel, max_pixels=max_pixels)
-    if not path.is_file():
-        raise UnsupportedFormatError("neither a file nor a folder; not read", path=path)
+    if pattern is not None:
+        _refuse_unused(path, "a single file", pattern=pattern)
     if suffix in (".tif", ".tiff"):
         from flowroi.sources.tiff import TiffSource
 
         return TiffSource(path, channel=channel, max_pixels=max_pixels)
-    if suffix == ".npy":
-        return array.open_npy(path, max_pixels=max_pixels)
-    if suffix in video.SUFFIXES:
-        return video.VideoSource(path, channel=channel, max_pixels=max_pixels)
-    from flowroi.sources.folder import FolderSource
-    from flowroi.sources.ordering import SUFFIXES
+    if suffix in (".avi", ".mp4", ".mkv"):
+        from flowroi.sources.video import VideoSource
 
-    if suffix in SUFFIXES:
-        return FolderSource(path, pattern=None, channel=channel, max_pixels=max_pixels)
-    raise UnsupportedFormatError(
-        f"files of kind {suffix or 'without a suffix'!r} are not read; expected a folder of images, TIFF, AVI, MP4, MKV or .npy",
-        path=path,
-    )
+        return VideoSource(path, channel=channel, max_pixels=max_pixels)
+    if suffix == ".npy":
+        from flowroi.sources.array import ArraySource
+
+        _refuse_unused(path, "a .npy file", channel=channel)
+        return ArraySource.from_npy(path, max_pixels=max_pixels)
+    if suffix in _IMAGES:
+        from flowroi.sources.folder import ImageFilesSource
+
+        return ImageFilesSource(path, [path], channel=channel, max_pixels=max_pixels)
+    raise UnsupportedFormatError(f"the suffix is {suffix!r}; expected {_FORMATS}; it was not opened", path=path)
+
+
+def _refuse_unused(path: Path | None, kind: str, *, pattern: str | None = None, channel: int | None = None) -> None:
+    """Raise InvalidParameterError for a parameter without a meaning here: it was meant to do something."""
+    if pattern is not None:
+        raise InvalidParameterError(f"pattern is given for {kind}; it orders the images of a folder", path=path)
+    if channel:
+        raise InvalidParameterError(f"channel is {channel}; {kind} has only channel 0", path=path)

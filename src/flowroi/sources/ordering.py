@@ -1,135 +1,227 @@
-"""Which files of a folder are frames, and in which order."""
+"""The order of image files in time: proven from their names, or refused."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
-from flowroi.errors import InvalidParameterError, MissingInputError, UnsupportedFormatError
+from flowroi.errors import InvalidParameterError, UnsupportedFormatError
+from flowroi.sources.names import text_name
 
-SUFFIXES = (".bmp", ".png", ".tif", ".tiff", ".jp2", ".j2k", ".j2c")
-_UNFINISHED = (".part", ".tmp", ".partial", ".crdownload")
-_LISTED_GAPS = 5
+_DIGITS = re.compile(r"[0-9]+")
+_ADVICE = 'give pattern, a regular expression with a group (?P<time>...), e.g. r"_t(?P<time>\\d+)"'
+_TIME_GROUPS = ("time", "t")
+_CHANNEL_GROUPS = ("channel", "c")
+
+# A place in time: whole numbers, compared one after another.
+_Key = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class OrderedFiles:
-    """Frames in order of time, and what is odd about their numbering."""
+class Ordering:
+    """File names in order of time, and what a user should be told about their numbers."""
 
-    files: tuple[Path, ...]
-    warnings: tuple[str, ...]
+    names: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
 
-def list_frames(folder: Path, pattern: str | None) -> OrderedFiles:
-    """List the frames of a folder in numeric order.
+def order_by_numbers(names: Sequence[str]) -> Ordering:
+    """Order names by the number in them that counts the frames: img2 before img10.
 
-    Parameters
-    ----------
-    folder : Path
-    pattern : str, optional
-        Regular expression that a file name must match in full; its group `time` (or `t`) is the frame number. Without
-        it, every image counts and the last number in its name is the frame number.
+    The names must be equal but for their numbers. Where several numbers vary, all of them must put the files in the
+    same order (an index and a time stamp do; a well and a time do not).
 
     Raises
     ------
-    MissingInputError
-        If there is no frame.
     UnsupportedFormatError
-        If two files claim the same number, or a link leads out of the folder.
+        If the names do not prove an order, or two files have the same number.
+
+    Examples
+    --------
+    >>> order_by_numbers(["img10.png", "img2.png"])
+    Ordering(names=('img2.png', 'img10.png'), warnings=('2 frames, but their numbers go from 2 to 10: 3-9 are \
+missing; recorded as a gap, nothing was renumbered or filled in',))
     """
-    expression = _compiled(pattern)
-    frames: list[tuple[str, int | None, Path]] = []
-    for file in sorted(folder.iterdir()):
-        number = _frame_number(file, expression)
-        if number is False or not _is_own_file(file, folder):
-            continue
-        prefix = "" if expression else re.sub(r"\d+(?=\D*$)", "#", file.name, count=1)
-        frames.append((prefix, number, file))
-    if not frames:
-        wanted = f"names that match {pattern!r}" if pattern else f"images ({', '.join(SUFFIXES)})"
-        raise MissingInputError(f"no frames: expected {wanted} in this folder", path=folder)
-    series = sorted({prefix for prefix, number, _ in frames if number is not None})
-    if len(series) > 1:
+    if len(names) == 1:
+        return Ordering(tuple(names))
+    _check_same_text(names)
+    numbers = {name: tuple(int(n) for n in _DIGITS.findall(name)) for name in names}
+    columns = list(zip(*numbers.values(), strict=True))
+    varying = [i for i, column in enumerate(columns) if len(set(column)) > 1]
+    if not varying:
+        _refuse_duplicates({name: numbers[name] for name in names})
+    ordered = sorted(names, key=lambda name: numbers[name][varying[0]])
+    series = {i: [numbers[name][i] for name in ordered] for i in varying}
+    if len(varying) == 1:
+        _refuse_duplicates({name: (numbers[name][varying[0]],) for name in ordered})
+    elif not all(a < b for column in series.values() for a, b in pairwise(column)):
         raise UnsupportedFormatError(
-            f"{len(series)} differently named series in one folder ({series[0]!r}, {series[1]!r}, ...); nothing was "
-            "read: choose one with a pattern such as '" + re.escape(series[0]).replace(r"\#", r"(?P<time>\d+)") + "'",
-            path=folder,
+            f"the {len(names)} file names differ in {len(varying)} numbers which do not agree on an order (e.g. "
+            f"{text_name(ordered[0])} and {text_name(ordered[1])}): more than one movie, or a time in parts? "
+            f"Nothing was read; {_ADVICE}"
         )
-    return _ordered(folder, [(number, file) for _, number, file in frames])
+    # An index counts in smaller steps than a time stamp beside it.
+    counting = min(series.values(), key=lambda column: min(b - a for a, b in pairwise(column)))
+    return Ordering(tuple(ordered), _gaps(counting))
 
 
-def _compiled(pattern: str | None) -> re.Pattern[str] | None:
-    if pattern is None:
-        return None
+def order_by_pattern(names: Sequence[str], pattern: str, channel: int | None) -> tuple[Ordering, bool]:
+    """Order the names that a regular expression finds, by its group `time` (or `t`).
+
+    Parameters
+    ----------
+    names : sequence of str
+        File names with their suffixes.
+    pattern : str
+        Searched in each name; a name without a match is left out. Further groups must have one value in all
+        matching names, but for `channel` (or `c`), of whose values `channel` chooses one.
+    channel : int or None
+        Index into the sorted values of the group `channel`.
+
+    Returns
+    -------
+    Ordering
+        The matching names in order.
+    bool
+        Whether `channel` was used up here.
+
+    Raises
+    ------
+    InvalidParameterError
+        If the pattern is no regular expression, has no group `time`, or matches no name.
+    UnsupportedFormatError
+        If the matches do not prove an order.
+    """
     try:
-        expression = re.compile(pattern)
+        compiled = re.compile(pattern)
     except re.error as error:
-        raise InvalidParameterError(f"the pattern {pattern!r} is not a regular expression: {error}") from error
-    if not {"time", "t"} & set(expression.groupindex):
+        raise InvalidParameterError(f"pattern is {pattern!r}: not a regular expression ({error})") from error
+    time_group = next((group for group in _TIME_GROUPS if group in compiled.groupindex), None)
+    if time_group is None:
+        raise InvalidParameterError(f"pattern is {pattern!r}; expected a group named time, (?P<time>...)")
+    matches = {name: match for name in names if (match := compiled.search(name)) is not None}
+    if not matches:
         raise InvalidParameterError(
-            f"the pattern {pattern!r} names no group for the frame number; expected (?P<time>\\d+)"
+            f"pattern {pattern!r} matches none of the {len(names)} image names (e.g. {text_name(names[0])})"
         )
-    return expression
-
-
-def _frame_number(file: Path, expression: re.Pattern[str] | None) -> int | None | bool:
-    """Return the number in a file's name, None if it has none, or False if the file is not a frame."""
-    if file.name.startswith(".") or file.suffix.lower() in _UNFINISHED:
-        return False
-    if expression is not None:
-        match = expression.fullmatch(file.name)
-        if match is None:
-            return False
-        groups = match.groupdict()
-        return int(groups.get("time") or groups.get("t") or "")
-    if file.suffix.lower() not in SUFFIXES:
-        return False
-    numbers = re.findall(r"\d+", file.stem)
-    return int(numbers[-1]) if numbers else None
-
-
-def _is_own_file(file: Path, folder: Path) -> bool:
-    if file.is_symlink():
-        try:
-            target = file.resolve(strict=True)
-        except (OSError, RuntimeError):
-            return False
-        if not target.is_relative_to(folder.resolve()):
-            raise UnsupportedFormatError("this link leads out of the folder; not followed: copy the file in", path=file)
-    return file.is_file()
-
-
-def _ordered(folder: Path, frames: list[tuple[int | None, Path]]) -> OrderedFiles:
-    unnumbered = [file for number, file in frames if number is None]
-    if unnumbered and len(frames) > 1:
-        raise UnsupportedFormatError(
-            "this name holds no frame number, so its place in time is unknown; nothing was read: name frames by "
-            "number, or choose them with a pattern",
-            path=unnumbered[0],
-        )
-    by_number: dict[int | None, Path] = {}
-    for number, file in frames:
-        if number in by_number:
+    warnings = []
+    if len(matches) < len(names):
+        warnings.append(f"{len(names) - len(matches)} of {len(names)} images do not match the pattern: left out")
+    matches, used = _choose_channel(matches, channel, warnings)
+    for group in compiled.groupindex:
+        values = {match[group] for match in matches.values()}
+        if group != time_group and len(values) > 1:
             raise UnsupportedFormatError(
-                f"{by_number[number].name!r} and {file.name!r} are both frame {number}; nothing was read: remove one, "
-                "or choose files with a pattern",
-                path=folder,
+                f"the pattern finds {len(values)} values of {group} ({_some(values)}), and a movie has one: put the "
+                "one that is wanted into the pattern"
             )
-        by_number[number] = file
-    numbers = sorted(number for number in by_number if number is not None)
-    files = tuple(by_number[number] for number in numbers) or (frames[0][1],)
-    return OrderedFiles(files, _gap_warning(numbers))
+    keys = {name: _time_key(name, match[time_group]) for name, match in matches.items()}
+    _refuse_duplicates(keys)
+    ordered = sorted(keys, key=lambda name: keys[name])
+    if all(len(key) == 1 for key in keys.values()):
+        warnings.extend(_gaps([keys[name][0] for name in ordered]))
+    else:
+        warnings.append("the times in the names are not plain numbers: missing frames cannot be noticed")
+    return Ordering(tuple(ordered), tuple(warnings)), used
 
 
-def _gap_warning(numbers: list[int]) -> tuple[str, ...]:
-    if len(numbers) < 3:
-        return ()
-    apart = [b - a for a, b in pairwise(numbers)]
-    usual = min(apart)
-    gaps = [(a, b) for a, b in pairwise(numbers) if b - a != usual]
-    if not gaps:
-        return ()
-    listed = ", ".join(f"{a} to {b}" for a, b in gaps[:_LISTED_GAPS]) + (", ..." if len(gaps) > _LISTED_GAPS else "")
-    return (f"frames are missing: the numbering jumps at {len(gaps)} places ({listed}); the gaps are kept as they are",)
+def _choose_channel(
+    matches: dict[str, re.Match[str]], channel: int | None, warnings: list[str]
+) -> tuple[dict[str, re.Match[str]], bool]:
+    """Keep the files of one channel, where the pattern tells channels apart."""
+    groups = next(iter(matches.values())).re.groupindex
+    group = next((group for group in _CHANNEL_GROUPS if group in groups), None)
+    if group is None:
+        return matches, False
+    values = sorted({match[group] or "" for match in matches.values()}, key=lambda v: (_numbers(v), v))
+    if len(values) == 1:
+        return matches, False
+    if channel is None:
+        raise UnsupportedFormatError(
+            f"the pattern finds {len(values)} channels ({_some(values)}); choose a channel (0 to {len(values) - 1})"
+        )
+    if channel >= len(values):
+        raise InvalidParameterError(
+            f"channel is {channel}; the file names have {len(values)}: {_some(values)} (0 to {len(values) - 1})"
+        )
+    chosen = values[channel]
+    warnings.append(f"channel {text_name(chosen)} of {len(values)} is read, the others are not")
+    return {name: match for name, match in matches.items() if (match[group] or "") == chosen}, True
+
+
+def _check_same_text(names: Sequence[str]) -> None:
+    """Refuse names whose text differs: nothing then says which comes first."""
+    texts = {name: _DIGITS.sub("0", name) for name in names}
+    common, count = Counter(texts.values()).most_common(1)[0]
+    if count == len(names):
+        return
+    odd = next(name for name in names if texts[name] != common)
+    usual = next(name for name in names if texts[name] == common)
+    raise UnsupportedFormatError(
+        f"the {len(names)} image names do not belong to one numbered series: {text_name(odd)} is not like "
+        f"{text_name(usual)}. Nothing was read; take out what is not a frame, or {_ADVICE}"
+    )
+
+
+def _time_key(name: str, value: str | None) -> _Key:
+    numbers = _numbers(value or "")
+    if not numbers:
+        raise UnsupportedFormatError(
+            f"the pattern's time is {value!r} in {text_name(name)}; expected a number; nothing was read"
+        )
+    return numbers
+
+
+def _numbers(value: str) -> _Key:
+    return tuple(int(n) for n in _DIGITS.findall(value))
+
+
+def _refuse_duplicates(keys: dict[str, _Key]) -> None:
+    owner: dict[_Key, str] = {}
+    for name, key in keys.items():
+        other = owner.setdefault(key, name)
+        if other != name:
+            number = "-".join(str(n) for n in key)
+            raise UnsupportedFormatError(
+                f"{text_name(other)} and {text_name(name)} both have number {number}; which is the frame? "
+                f"Nothing was read; take one of them out, or {_ADVICE}"
+            )
+
+
+def _gaps(numbers: Sequence[int]) -> tuple[str, ...]:
+    """Say which numbers are missing from an increasing series, by its smallest step."""
+    steps = [b - a for a, b in pairwise(numbers)]
+    if not steps or max(steps) == min(steps):
+        # Two files alone show no step: neighbours are then expected one apart.
+        if len(steps) != 1 or steps[0] == 1:
+            return ()
+        step = 1
+    else:
+        step = min(steps)
+    span = f"{len(numbers)} frames, but their numbers go from {numbers[0]} to {numbers[-1]}"
+    if any(s % step for s in steps):
+        return (f"{span} in uneven steps ({min(steps)} to {max(steps)}); nothing was renumbered or filled in",)
+    if step > 1:
+        listed = f"in steps of {step}, and {_missing_count(steps, step)} of them are missing"
+        return (f"{span} {listed}; recorded as a gap, nothing was renumbered or filled in",)
+    listed = f"{_missing_ranges(numbers)} {'is' if _missing_count(steps, 1) == 1 else 'are'} missing"
+    return (f"{span}: {listed}; recorded as a gap, nothing was renumbered or filled in",)
+
+
+def _missing_count(steps: Sequence[int], step: int) -> int:
+    return sum(s // step - 1 for s in steps)
+
+
+def _missing_ranges(numbers: Sequence[int]) -> str:
+    # Not by listing them: two numbers may be a time stamp apart.
+    holes = [(a + 1, b - 1) for a, b in pairwise(numbers) if b - a > 1]
+    shown = ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in holes[:8])
+    return shown + (f" and {len(holes) - 8} more gaps" if len(holes) > 8 else "")
+
+
+def _some(values: Sequence[str] | set[str]) -> str:
+    listed = sorted(str(value) for value in values)
+    return ", ".join(text_name(v) for v in listed[:5]) + (", ..." if len(listed) > 5 else "")
