@@ -382,8 +382,8 @@ def test_empty_and_large_rois_are_said(tmp_path):
 
 def test_losses_of_an_earlier_generation_stay_on_record(movie, tmp_path):
     flowroi.compress(movie, tmp_path / "first.ome.tif", rate=8, roi_method="none")
-    flowroi.compress(tmp_path / "first.ome.tif", tmp_path / "second.ome.tif", rate=10, roi_method="none")
-    third = flowroi.compress(tmp_path / "second.ome.tif", tmp_path / "third.ome.tif", lossless="all", roi_method="none")
+    flowroi.compress(tmp_path / "first.ome.tif", tmp_path / "second", rate=10, roi_method="none")
+    third = flowroi.compress(tmp_path / "second", tmp_path / "third.ome.tif", lossless="all", roi_method="none")
     assert any("lossy" in warning for warning in third.warnings)
     with flowroi.open_archive(tmp_path / "third.ome.tif") as archive:
         assert archive.manifest["lossy"] is True

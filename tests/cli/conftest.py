@@ -46,13 +46,12 @@ def flow(capfd, monkeypatch, tmp_path):
 def process(tmp_path):
     """Start `python -m flowroi` in a process of its own."""
 
-    def start(*arguments, **options):
+    def start(*arguments, terminal=subprocess.PIPE):
         return subprocess.Popen(
             [sys.executable, "-m", "flowroi", *map(os.fspath, arguments)],
             cwd=tmp_path,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            **options,
+            stderr=terminal,
         )
 
     return start
