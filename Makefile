@@ -7,17 +7,21 @@ SANITIZED := build/sanitized
 CMAKE := $(BIN)/cmake -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) -DFLOWROI_BUILD_PYTHON=OFF -DFLOWROI_BUILD_TESTS=ON
 CPP := $(wildcard cpp/include/flowroi/*.hpp cpp/src/*.cpp cpp/src/*.hpp cpp/bindings/*)
 JOBS := $(shell nproc 2>/dev/null || echo 2)
+STUBGEN := $(BIN)/python -m nanobind.stubgen -q -m flowroi._core
 
-.PHONY: demo test test-python test-native lint bench docs fuzz stubs lock clean
+.PHONY: demo test test-python test-native test-slow lint bench docs fuzz stubs lock clean
 
 demo: $(VENV)/installed
 	$(BIN)/flowroi demo --output demo --overwrite
 
 test: test-native test-python
 
+# Tests and doctests in one run, so that the last line counts all of them.
 test-python: $(VENV)/developed
-	$(BIN)/python -m pytest -n $(JOBS) -m "not slow"
-	$(BIN)/python -m pytest --doctest-modules src -q
+	$(BIN)/python -m pytest -n $(JOBS) -m "not slow" --doctest-modules tests src
+
+test-slow: $(VENV)/developed
+	$(BIN)/python -m pytest -n $(JOBS) -m slow tests
 
 # The C++ tests, and a short run of the fuzzer under AddressSanitizer and UndefinedBehaviorSanitizer.
 test-native: $(VENV)/developed
@@ -29,20 +33,22 @@ lint: $(VENV)/developed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/clang-format --dry-run --Werror $(CPP) cpp/tests/* cpp/fuzz/*
+	@$(BIN)/clang-format --dry-run --Werror $(CPP) cpp/tests/* cpp/fuzz/*
+	@$(STUBGEN) -o build/_core.pyi && cmp build/_core.pyi src/flowroi/_core.pyi || { echo "the stub is out of date: make stubs"; exit 1; }
 
 bench: $(VENV)/developed
 	$(BIN)/flowroi bench
 
+# Not --quiet: it would hide the warnings that --strict counts.
 docs: $(VENV)/developed
-	$(BIN)/mkdocs build --strict --quiet --site-dir site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir site
 
 # The long run: a million executions, each seed its own inputs.
 fuzz: test-native
 	for seed in 1 2 3 4 5 6 7 8 9 10; do $(SANITIZED)/fuzz_encoder 100000 $$seed || exit 1; done
 
 stubs: $(VENV)/developed
-	$(BIN)/python -m nanobind.stubgen -q -m flowroi._core -o src/flowroi/_core.pyi
+	$(STUBGEN) -o src/flowroi/_core.pyi
 
 lock: $(VENV)/developed
 	$(BIN)/uv pip compile pyproject.toml --extra video --group build --group test --group lint --group docs --universal \

@@ -6,6 +6,7 @@ from typing import Annotated, Any, overload
 import numpy
 from numpy.typing import NDArray
 
+
 class Container(enum.Enum):
     jp2 = 0
 
@@ -41,99 +42,126 @@ class Simd(enum.Enum):
 
 class Params:
     def __init__(self) -> None: ...
+
     @property
     def bit_depth(self) -> int: ...
+
     @bit_depth.setter
     def bit_depth(self, arg: int, /) -> None: ...
+
     @property
     def significant_bits(self) -> int: ...
+
     @significant_bits.setter
     def significant_bits(self, arg: int, /) -> None: ...
+
     @property
     def levels(self) -> int: ...
+
     @levels.setter
     def levels(self, arg: int, /) -> None: ...
+
     @property
     def code_block_width_exp(self) -> int: ...
+
     @code_block_width_exp.setter
     def code_block_width_exp(self, arg: int, /) -> None: ...
+
     @property
     def code_block_height_exp(self) -> int: ...
+
     @code_block_height_exp.setter
     def code_block_height_exp(self, arg: int, /) -> None: ...
+
     @property
     def layers(self) -> int: ...
+
     @layers.setter
     def layers(self, arg: int, /) -> None: ...
+
     @property
     def progression(self) -> Progression: ...
+
     @progression.setter
     def progression(self, arg: Progression, /) -> None: ...
+
     @property
     def container(self) -> Container: ...
+
     @container.setter
     def container(self, arg: Container, /) -> None: ...
+
     @property
     def tlm(self) -> bool | None: ...
+
     @tlm.setter
     def tlm(self, arg: bool | None, /) -> None: ...
+
     @property
     def plt(self) -> bool | None: ...
+
     @plt.setter
     def plt(self, arg: bool | None, /) -> None: ...
+
     @property
     def roi_mode(self) -> RoiMode: ...
+
     @roi_mode.setter
     def roi_mode(self, arg: RoiMode, /) -> None: ...
+
     @property
     def scaling_factor(self) -> float: ...
+
     @scaling_factor.setter
     def scaling_factor(self, arg: float, /) -> None: ...
+
     @property
     def refinement(self) -> int | None: ...
+
     @refinement.setter
     def refinement(self, arg: int | None, /) -> None: ...
+
     @property
     def budget_bytes(self) -> int | None: ...
+
     @budget_bytes.setter
     def budget_bytes(self, arg: int | None, /) -> None: ...
+
     @property
     def psnr(self) -> float | None: ...
+
     @psnr.setter
     def psnr(self, arg: float | None, /) -> None: ...
+
     @property
     def lossless(self) -> Lossless: ...
+
     @lossless.setter
     def lossless(self, arg: Lossless, /) -> None: ...
+
     @property
     def measure(self) -> bool: ...
+
     @measure.setter
     def measure(self, arg: bool, /) -> None: ...
+
     @property
     def comment(self) -> str: ...
+
     @comment.setter
     def comment(self, arg: str, /) -> None: ...
+
     @property
     def simd(self) -> Simd: ...
+
     @simd.setter
     def simd(self, arg: Simd, /) -> None: ...
 
 @overload
-def encode(
-    frame: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), order="C", device="cpu", writable=False)],
-    mask: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), order="C", device="cpu", writable=False)] | None,
-    weights: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)]
-    | None,
-    params: Params,
-) -> tuple[bytes, dict[str, Any]]: ...
+def encode(frame: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), order='C', device='cpu', writable=False)], mask: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), order='C', device='cpu', writable=False)] | None, weights: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)] | None, params: Params) -> tuple[bytes, dict[str, Any]]: ...
+
 @overload
-def encode(
-    frame: Annotated[NDArray[numpy.uint16], dict(shape=(None, None), order="C", device="cpu", writable=False)],
-    mask: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), order="C", device="cpu", writable=False)] | None,
-    weights: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)]
-    | None,
-    params: Params,
-) -> tuple[bytes, dict[str, Any]]:
+def encode(frame: Annotated[NDArray[numpy.uint16], dict(shape=(None, None), order='C', device='cpu', writable=False)], mask: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), order='C', device='cpu', writable=False)] | None, weights: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)] | None, params: Params) -> tuple[bytes, dict[str, Any]]:
     """
     Encode one (Y, X) frame; returns the stream and its statistics. Raises ValueError for parameters the encoder cannot honour and ArithmeticError for a target that the frame cannot reach.
     """

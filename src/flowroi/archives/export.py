@@ -9,9 +9,10 @@ from typing import Literal
 import cv2
 import tifffile
 
-from flowroi.archives.atomic import discard, publish, refuse_existing, temporary_beside
+from flowroi.archives.atomic import discard, publish, temporary_beside
 from flowroi.archives.base import Archive, Frame
-from flowroi.errors import InvalidParameterError, MissingInputError
+from flowroi.errors import InvalidParameterError
+from flowroi.output import check_target
 
 ExportFormat = Literal["tiff", "png"]
 
@@ -48,7 +49,9 @@ def export(
     Raises
     ------
     OutputExistsError
-        If the target exists and `overwrite` is False.
+        If the target exists and `overwrite` is False, or is a folder that holds anything but PNG files.
+    InvalidParameterError
+        If the frames are not in the archive, or the target overlaps it.
     CorruptDataError
         If a frame is not what was written; nothing is left behind then.
     """
@@ -57,9 +60,7 @@ def export(
         raise InvalidParameterError(
             f"frames {chosen.start}:{chosen.stop} asked for; expected a range within 0:{len(archive)}"
         )
-    refuse_existing(target, overwrite=overwrite)
-    if not target.parent.is_dir():
-        raise MissingInputError("no such folder; nothing was written: make it first", path=target.parent)
+    check_target(target, inputs=[archive.path], overwrite=overwrite, replaceable=("*.png",))
     kind = format or ("tiff" if target.suffix.lower() in (".tif", ".tiff") else "png")
     temporary = temporary_beside(target)
     try:

@@ -25,7 +25,6 @@ def decompress(
     """Write an archive's frames without further loss, for tools that read no JPEG 2000."""
     from flowroi.archives import open_archive
     from flowroi.archives.export import ExportFormat, export
-    from flowroi.output import check_target
     from flowroi.report import size_on_disk
 
     out = Output(as_json=as_json)
@@ -34,7 +33,6 @@ def decompress(
     kind = cast("ExportFormat | None", format)
     with open_archive(archive) as opened:
         chosen = parse_frames(frames, len(opened))
-        check_target(output, inputs=[archive], overwrite=overwrite, replaceable=("*.png",))
         with out.progress(archive.name) as progress:
             export(opened, output, frames=chosen, format=kind, overwrite=overwrite, progress=progress)
     size = size_on_disk(output)

@@ -45,6 +45,9 @@ def dense_flow(first: Grey, second: Grey) -> npt.NDArray[np.float32]:
     0.0
     """
     height, width = first.shape
+    if np.array_equal(first, second):
+        # A repeated frame: Farnebäck's solution is not exactly zero on it, and the saliency would blow that up.
+        return np.zeros((2, height, width), np.float32)
     pad = [(0, max(0, SMALLEST_SIDE - n)) for n in (height, width)]
     if any(after for _, after in pad):
         first, second = (np.pad(frame, pad, mode="edge") for frame in (first, second))
