@@ -154,6 +154,17 @@ def test_a_damaged_frame_is_named(maker, archive_format):
             archive[7]
 
 
+def test_a_damaged_mask_is_named(maker):
+    frames = maker.movie()
+    masks = np.random.default_rng(1).random(frames.shape) < 0.3
+    path = maker.write("jp2", frames, masks=masks)
+    (path / "roi" / "t002_roi.png").write_bytes((path / "roi" / "t003_roi.png").read_bytes())
+    with open_archive(path) as archive:
+        assert np.array_equal(archive.roi(3), masks[3])
+        with pytest.raises(CorruptDataError, match=r"frame 2.*mask"):
+            archive.roi(2)
+
+
 def test_a_changed_manifest_is_found(maker, archive_format):
     path = maker.write(archive_format, maker.movie())
     file = path if path.is_file() else path / "manifest.json"

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flowroi.archives.atomic import discard, publish, refuse_existing, temporary_beside
-from flowroi.archives.manifest import FrameRecord, seal, sha256
+from flowroi.archives.manifest import FrameRecord, mask_digest, seal, sha256
 from flowroi.codec.decoder import DEFAULT_MAX_PIXELS, decode
 from flowroi.errors import CorruptDataError, InvalidParameterError, MissingInputError
 from flowroi.params import Container
@@ -77,8 +77,9 @@ class ArchiveWriter(ABC):
             raise InvalidParameterError(f"frame {t} was added to an archive of {self.layout.shape[0]} frames")
         if self.layout.keep_masks and mask is None:
             raise InvalidParameterError("no mask was given, and this archive keeps masks", frame=t)
-        self._store(t, data, mask if self.layout.keep_masks else None)
-        self._records.append(FrameRecord.of(self.layout.frame_names[t], data))
+        kept = mask if self.layout.keep_masks else None
+        self._store(t, data, kept)
+        self._records.append(FrameRecord.of(self.layout.frame_names[t], data, kept))
 
     def finish(self, content: dict[str, Any]) -> Path:
         """Add the manifest and rename the archive into place.
@@ -175,7 +176,11 @@ class Archive(ABC):
             raise MissingInputError(
                 "this archive holds no masks: compress with --keep-masks to keep them", path=self.path
             )
-        return self._stored_mask(self._index(t))
+        t = self._index(t)
+        mask = self._stored_mask(t)
+        if mask_digest(mask) != self.manifest["frames"][t]["mask_sha256"]:
+            raise CorruptDataError("checksum mismatch in the mask", path=self.path, frame=t)
+        return mask
 
     @overload
     def __getitem__(self, t: int) -> Frame: ...

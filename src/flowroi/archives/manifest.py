@@ -7,6 +7,9 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from flowroi.errors import CorruptDataError, UnsupportedFormatError
 
 FORMAT = "flowroi-archive"
@@ -15,16 +18,22 @@ FORMAT_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class FrameRecord:
-    """One stored frame: the checksum is of the stored bytes."""
+    """One stored frame: the checksums are of the stored bytes, and of the kept mask's pixels (see `mask_digest`)."""
 
     name: str
     size_bytes: int
     sha256: str
+    mask_sha256: str | None = None
 
     @classmethod
-    def of(cls, name: str, data: bytes) -> FrameRecord:
-        """Describe a frame's stored bytes."""
-        return cls(name, len(data), sha256(data))
+    def of(cls, name: str, data: bytes, mask: npt.NDArray[np.bool_] | None) -> FrameRecord:
+        """Describe a frame's stored bytes and its mask."""
+        return cls(name, len(data), sha256(data), None if mask is None else mask_digest(mask))
+
+
+def mask_digest(mask: npt.NDArray[np.bool_]) -> str:
+    """Return the SHA-256 of a mask: its pixels in row-major order, eight to a byte, the first in the highest bit."""
+    return sha256(np.packbits(mask).tobytes())
 
 
 def sha256(data: bytes) -> str:
@@ -49,7 +58,7 @@ def seal(content: dict[str, Any], frames: list[FrameRecord]) -> dict[str, Any]:
         **content,
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "frames": [asdict(frame) for frame in frames],
+        "frames": [{k: v for k, v in asdict(frame).items() if v is not None} for frame in frames],
     }
     manifest["digest"] = "sha256:" + sha256(canonical_json(manifest))
     return manifest

@@ -115,7 +115,12 @@ class OmeTiffArchive(Archive):
         return self._segment(t, t)
 
     def _stored_mask(self, t: int) -> Mask:
-        data = zlib.decompress(self._segment(self.shape[0] + t, t))
+        try:
+            data = zlib.decompress(self._segment(self.shape[0] + t, t))
+        except zlib.error as error:
+            raise CorruptDataError(f"the mask cannot be decoded: {error}", path=self.path, frame=t) from error
+        if len(data) != self.shape[1] * self.shape[2]:
+            raise CorruptDataError(f"the mask has {len(data)} pixels", path=self.path, frame=t)
         return np.asarray(np.frombuffer(data, np.uint8).reshape(self.shape[1:]), np.bool_)
 
     def _segment(self, page_number: int, t: int) -> bytes:
