@@ -1,6 +1,6 @@
-"""Thread scaling of `compress`: one worker against several, in turn, on a synthetic movie or a given one.
+"""Thread scaling of `compress`: one worker against several, in turn.
 
-    python benchmarks/scaling.py [MOVIE] [--workers 2] [--frames 60] [--repeats 5]
+`python benchmarks/scaling.py [MOVIE] [--workers 2] [--frames 60] [--repeats 5]`, on a synthetic movie by default.
 """
 
 from __future__ import annotations
