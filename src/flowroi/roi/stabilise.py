@@ -74,7 +74,7 @@ def _margin(shift: float) -> int:
 def _typical_difference(a: Grey, b: Grey) -> float:
     # The mean below the 80 % quantile: the bulk of the frame, without the cells.
     difference = cv2.absdiff(a, b)
-    counts = np.bincount(difference.ravel(), minlength=256)
+    counts = np.bincount(np.asarray(difference, np.uint8).ravel(), minlength=256)
     limit = int(np.searchsorted(np.cumsum(counts), 0.8 * difference.size)) + 1
     kept = counts[:limit]
-    return float((kept * np.arange(limit)).sum() / max(kept.sum(), 1))
+    return float((kept * np.arange(limit)).sum() / max(int(kept.sum()), 1))
