@@ -87,6 +87,16 @@ void write_com(ByteWriter& out, const StreamLayout& s) {
   for (const char c : s.params.comment) out.u8(static_cast<std::uint8_t>(c));
 }
 
+// Everything up to the first tile-part, but for TLM.
+void write_main_header(ByteWriter& out, const StreamLayout& s) {
+  out.u16(soc);
+  write_siz(out, s);
+  write_cod(out, s);
+  write_qcd(out, s);
+  write_rgn(out, s);
+  write_com(out, s);
+}
+
 // PLT marker segments (A.7.3): 7 bits a byte, most significant first; a segment holds whole packets only.
 std::vector<std::uint8_t> plt_segments(const std::vector<std::uint32_t>& lengths) {
   std::vector<std::uint8_t> out;
@@ -123,12 +133,7 @@ std::size_t framing_bytes(const StreamLayout& s, const std::vector<std::uint32_t
   std::vector<std::uint8_t> header;
   ByteWriter out(header);
   if (s.params.container == Container::jp2) write_jp2_boxes(out, s.frame, s.params.bit_depth, 0);
-  out.u16(soc);
-  write_siz(out, s);
-  write_cod(out, s);
-  write_qcd(out, s);
-  write_rgn(out, s);
-  write_com(out, s);
+  write_main_header(out, s);
   constexpr std::size_t tile_header_and_end = 12 + 2 + 2;
   return header.size() + tlm_bytes(s) + tile_header_and_end + (s.plt ? plt_segments(packet_lengths).size() : 0);
 }
@@ -143,12 +148,7 @@ std::vector<std::uint8_t> write_stream(const StreamLayout& s, const Packets& pac
     const std::size_t total = framing_bytes(s, packets.lengths) + packets.bytes.size();
     write_jp2_boxes(out, s.frame, s.params.bit_depth, total);
   }
-  out.u16(soc);
-  write_siz(out, s);
-  write_cod(out, s);
-  write_qcd(out, s);
-  write_rgn(out, s);
-  write_com(out, s);
+  write_main_header(out, s);
   if (s.tlm) {
     out.u16(tlm);
     out.u16(8);

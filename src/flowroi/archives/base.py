@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from flowroi.archives.atomic import discard, publish, refuse_existing, temporary_beside
 from flowroi.archives.manifest import FrameRecord, mask_digest, seal, sha256
-from flowroi.codec.decoder import DEFAULT_MAX_PIXELS, decode
+from flowroi.codec.decoder import decode
 from flowroi.errors import CorruptDataError, InvalidParameterError, MissingInputError
 from flowroi.params import Container
 
@@ -217,7 +217,7 @@ class Archive(ABC):
         return t % len(self)
 
     def _decoded(self, t: int) -> Frame:
-        frame = decode(self.codestream(t), max_pixels=max(DEFAULT_MAX_PIXELS, 1))
+        frame = decode(self.codestream(t))
         if frame.shape != self.shape[1:] or frame.dtype != self.dtype:
             raise CorruptDataError(
                 f"decodes to {frame.shape} {frame.dtype}; the manifest says {self.shape[1:]} {self.dtype}",
