@@ -2,6 +2,7 @@
 
 from itertools import islice
 
+import cv2
 import numpy as np
 import pytest
 
@@ -63,6 +64,12 @@ def test_noise_is_as_asked(noise):
     assert (made.frames - made.clean).std() == pytest.approx(np.hypot(noise, 0.29), rel=0.05)
 
 
+def test_clean_is_what_a_sensor_could_record():
+    made = synthetic_movie(frames=1, seed=1, noise=0, contrast=2.5, **SIZE)
+    assert made.clean.min() == 0
+    assert np.abs(made.frames - made.clean).max() <= 0.5
+
+
 def test_noise_and_contrast_leave_the_cells_where_they_are():
     loud = synthetic_movie(frames=2, seed=1, noise=5, contrast=0.3, **SIZE)
     plain = synthetic_movie(frames=2, seed=1, **SIZE)
@@ -79,11 +86,35 @@ def test_still_cells_stay():
     assert (moved > 1).sum() >= 6
 
 
-def test_drift_moves_the_scene():
-    still = synthetic_movie(frames=3, seed=2, texture=8, noise=0, cells=0, height=80, width=90, drift_px=0)
+def test_drift_moves_the_scene_by_as_much():
+    base = {"frames": 3, "seed": 2, "texture": 8, "noise": 0, "cells": 0, "height": 80, "width": 90, "illumination": 0}
+    still = synthetic_movie(**base, drift_px=0)
     assert np.array_equal(still.frames[0], still.frames[2])
-    drifting = synthetic_movie(frames=3, seed=2, texture=8, noise=0, cells=0, height=80, width=90, drift_px=3)
-    assert not np.array_equal(drifting.frames[0], drifting.frames[1])
+    clean = synthetic_movie(**base, drift_px=3).clean
+    for t in (1, 2):
+        warp = np.eye(2, 3, dtype=np.float32)
+        _, warp = cv2.findTransformECC(clean[0], clean[t], warp, cv2.MOTION_TRANSLATION)
+        assert np.hypot(*warp[:, 2]) == pytest.approx(3 * t, abs=0.1)
+
+
+def test_drift_carries_still_cells_with_it():
+    tracks = synthetic_movie(frames=2, seed=2, still_fraction=1, drift_px=3, **SIZE).tracks.reshape(2, 24)
+    steps = np.hypot(np.diff(tracks["y"], axis=0), np.diff(tracks["x"], axis=0))
+    assert steps == pytest.approx(np.full((1, 24), 3), abs=1e-3)
+
+
+def test_cells_leave_and_enter_a_drifting_view_without_meeting():
+    last_seen, positions = {}, {}
+    for t, made in enumerate(islice(iter_synthetic(seed=3, drift_px=4, **SIZE), 80)):
+        assert set(np.unique(made.labels)) - {0} == set(made.ids.tolist())
+        apart = np.hypot(*(made.positions[:, None] - made.positions[None]).transpose(2, 0, 1))
+        assert apart[~np.eye(len(apart), dtype=bool)].min() > 16
+        for cell, position in zip(made.ids.tolist(), made.positions, strict=True):
+            if last_seen.get(cell) == t - 1:
+                assert np.hypot(*(position - positions[cell])) < 40
+            last_seen[cell], positions[cell] = t, position
+    assert len(last_seen) > 30
+    assert len(made.ids) >= 15
 
 
 def test_flicker_illumination_and_debris_show():
@@ -115,9 +146,19 @@ def test_small_movies_work(size):
         {"contrast": float("nan")},
         {"still_fraction": 1.5},
         {"seed": 1.5},
+        {"height": True},
         {"colour": 3},
     ],
 )
 def test_bad_parameters_are_refused(bad):
-    with pytest.raises(InvalidParameterError):
+    name = next(iter(bad))
+    with pytest.raises(InvalidParameterError, match=name if name != "cells" else "cells|fit"):
         synthetic_movie(**bad)
+    if name != "frames":
+        with pytest.raises(InvalidParameterError):
+            iter_synthetic(**bad)  # at once, not at the first frame
+
+
+def test_numpy_numbers_are_taken():
+    made = synthetic_movie(frames=1, seed=np.int64(4), noise=np.float32(2), **SIZE)
+    assert np.array_equal(made.frames, synthetic_movie(frames=1, seed=4, noise=2, **SIZE).frames)

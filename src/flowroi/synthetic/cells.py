@@ -44,6 +44,12 @@ class Culture:
         self.harmonics = self._new_harmonics()
         self.texture = rng.standard_normal((n, _TEXTURE_SIDE, _TEXTURE_SIDE)).astype(np.float32)
         self.position = self._scatter()
+        self.ids = np.arange(1, n + 1)
+        self.seen = n
+        # Under a moving stage the culture is a torus, this far wider than the view on every side that no cell is seen
+        # where it goes from one side to the other.
+        self.beyond = 2.5 * self.radius
+        self.span = np.array([params.height, params.width]) + 2 * self.beyond
         # Frames are longer or shorter than the 8 s at which the memories were set.
         self._pace_of_time = params.frame_interval_s / 8.0
 
@@ -82,20 +88,34 @@ class Culture:
         self.texture = np.float32(keep) * self.texture + np.float32(np.sqrt(1 - keep**2)) * fresh
 
     def _advance(self, lengths: Floats, drift: Floats) -> None:
+        drifting = bool(np.any(drift))
         limits = np.array([self.params.height, self.params.width]) - 1.0
         margin = np.minimum(1.6 * self.radius, limits / 2)
         for i in range(self.params.cells):
             length = lengths[i]
             for _ in range(_TURNS):
                 wanted = self.position[i] + length * np.array([np.sin(self.heading[i]), np.cos(self.heading[i])])
-                apart = np.hypot(*(self.position - wanted).T)
+                away = self.position - wanted
+                if drifting:
+                    away -= self.span * np.rint(away / self.span)
+                apart = np.hypot(*away.T)
                 apart[i] = np.inf
-                if np.all((wanted >= margin) & (wanted <= limits - margin)) and apart.min() >= self.distance:
+                inside = drifting or np.all((wanted >= margin) & (wanted <= limits - margin))
+                if inside and apart.min() >= self.distance:
                     self.position[i] = wanted
                     break
                 # Blocked by a neighbour or the border: turn away.
                 self.heading[i] += self.rng.uniform(0.3 * np.pi, 1.7 * np.pi)
-        self.position = np.clip(self.position + drift, margin, limits - margin)
+        if drifting:
+            self._carry(drift)
+
+    def _carry(self, drift: Floats) -> None:
+        """Move all with the stage; what comes in on the other side is a new cell."""
+        moved = self.position + drift
+        self.position = (moved + self.beyond) % self.span - self.beyond
+        for i in np.flatnonzero(np.any(np.abs(self.position - moved) > self.span / 2, axis=1)):
+            self.seen += 1
+            self.ids[i] = self.seen
 
     def _new_harmonics(self) -> npt.NDArray[np.complex128]:
         shape = (self.params.cells, len(_HARMONIC_SIZES))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -20,11 +20,15 @@ TRACK_DTYPE = np.dtype([("id", np.int32), ("frame", np.int32), ("y", np.float32)
 
 @dataclass(frozen=True, slots=True)
 class SyntheticFrame:
-    """One frame: as recorded, without noise, and its truth; positions are (N, 2), (y, x) px, of cell ids 1..N."""
+    """One frame: as recorded, without noise, and its truth.
+
+    `positions` (N, 2), (y, x) px, are of the cells `ids` (N,): those with at least a pixel in view.
+    """
 
     frame: npt.NDArray[np.uint8]
     clean: npt.NDArray[np.float32]
     labels: npt.NDArray[np.int32]
+    ids: npt.NDArray[np.int32]
     positions: npt.NDArray[np.float64]
 
 
@@ -36,11 +40,12 @@ class SyntheticMovie:
     ----------
     frames : ndarray, shape (T, Y, X), uint8
     clean : ndarray, shape (T, Y, X), float32
-        The same before noise and rounding.
+        The same before noise and rounding, within 0 to 255 as a sensor would record it.
     labels : ndarray, shape (T, Y, X), int32
         Cell ids, the same for a cell in every frame; 0 is background.
     tracks : structured ndarray
-        Fields id, frame, y, x (px); one row a cell and frame.
+        Fields id, frame, y, x (px); one row a frame and cell in view. A cell that is cut by the border may have its
+        centre outside.
     params : SyntheticParams
     """
 
@@ -92,18 +97,33 @@ def synthetic_movie(*, frames: int = 24, **params: Any) -> SyntheticMovie:
     movie = np.empty(shape, np.uint8)
     clean = np.empty(shape, np.float32)
     labels = np.empty(shape, np.int32)
-    tracks = np.empty((frames, checked.cells), TRACK_DTYPE)
+    tracks = []
     for t, made in zip(range(frames), iter_synthetic(**params), strict=False):
         movie[t], clean[t], labels[t] = made.frame, made.clean, made.labels
-        tracks[t]["id"] = np.arange(1, checked.cells + 1)
-        tracks[t]["frame"] = t
-        tracks[t]["y"], tracks[t]["x"] = made.positions.T
-    return SyntheticMovie(movie, clean, labels, tracks.ravel(), checked)
+        rows = np.empty(len(made.ids), TRACK_DTYPE)
+        rows["id"], rows["frame"] = made.ids, t
+        rows["y"], rows["x"] = made.positions.T
+        tracks.append(rows)
+    return SyntheticMovie(movie, clean, labels, np.concatenate(tracks), checked)
 
 
 def iter_synthetic(**params: Any) -> Iterator[SyntheticFrame]:
-    """Yield the frames of a synthetic movie without end; see `synthetic_movie`."""
-    checked = _checked(params)
+    """Return an iterator over a synthetic movie's frames, without end; see `synthetic_movie`.
+
+    Raises
+    ------
+    InvalidParameterError
+        At once, for an unknown parameter, or one outside its range.
+
+    Examples
+    --------
+    >>> next(iter_synthetic(height=64, width=80, cells=2)).labels.max()
+    np.int32(2)
+    """
+    return _stream(_checked(params))
+
+
+def _stream(checked: SyntheticParams) -> Iterator[SyntheticFrame]:
     # One stream of random numbers for each thing, so that changing one leaves the others as they were.
     cell_rng, scene_rng, noise_rng, stage_rng = (np.random.default_rng([checked.seed, stream]) for stream in range(4))
     culture = Culture(checked, cell_rng)
@@ -117,13 +137,18 @@ def iter_synthetic(**params: Any) -> Iterator[SyntheticFrame]:
         clean = ((checked.background + scene.at(offset) + signal) * scene.light * brightness).astype(np.float32)
         noisy = clean + np.float32(checked.noise) * noise_rng.standard_normal(clean.shape, np.float32)
         frame = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
-        yield SyntheticFrame(frame, clean, labels, culture.position.copy())
+        in_view = np.isin(culture.ids, labels)
+        ids = culture.ids[in_view].astype(np.int32)
+        yield SyntheticFrame(frame, np.clip(clean, 0, 255), labels, ids, culture.position[in_view])
         culture.step(drift)
         offset += drift
 
 
 def _checked(params: dict[str, Any]) -> SyntheticParams:
-    try:
-        return SyntheticParams(**params)
-    except TypeError as error:
-        raise InvalidParameterError(f"{error}; expected fields of SyntheticParams") from error
+    known = [field.name for field in fields(SyntheticParams)]
+    for name in params:
+        if name not in known:
+            raise InvalidParameterError(
+                f"{name!r} is not a parameter of a synthetic movie; expected one of {', '.join(known)}"
+            )
+    return SyntheticParams(**params)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
+from numbers import Integral, Real
 
 from flowroi.errors import InvalidParameterError
 
@@ -17,7 +18,8 @@ class SyntheticParams:
     height, width : int, px
         Frame size.
     cells : int
-        Number of cells; all stay in view.
+        Number of cells. All stay in view, unless the stage drifts: then cells leave on one side and new ones come in on
+        the other, each with an id of its own, and a tenth fewer are in view.
     seed : int
         Same seed, same movie; a longer movie begins with the same frames.
     noise : float, grey levels
@@ -91,7 +93,7 @@ class SyntheticParams:
             low, high = ranges[field.name]
             value = getattr(self, field.name)
             whole = field.type == "int"
-            good = isinstance(value, int) if whole else isinstance(value, int | float)
+            good = isinstance(value, Integral if whole else Real)
             if isinstance(value, bool) or not good or not math.isfinite(value) or not low <= value <= high:
                 kind = "an integer" if whole else "a number"
                 raise InvalidParameterError(f"{field.name} is {value!r}; expected {kind} from {low:g} to {high:g}")

@@ -24,7 +24,7 @@ _HALO_SIDE = 0.25
 
 
 def draw_cells(culture: Culture) -> tuple[Image, npt.NDArray[np.int32]]:
-    """Return what the cells add to the background, and their labels (id = index + 1); both (Y, X)."""
+    """Return what the cells add to the background, and their labels; both (Y, X)."""
     params = culture.params
     signal = np.zeros((params.height, params.width), np.float32)
     labels = np.zeros(signal.shape, np.int32)
@@ -35,6 +35,8 @@ def draw_cells(culture: Culture) -> tuple[Image, npt.NDArray[np.int32]]:
         reach = int(np.ceil(outline.max())) + 9
         y0, x0 = max(0, int(cy) - reach), max(0, int(cx) - reach)
         y1, x1 = min(params.height, int(cy) + reach + 1), min(params.width, int(cx) + reach + 1)
+        if y1 <= y0 or x1 <= x0:
+            continue  # out of view
         dy = (np.arange(y0, y1) - cy).astype(np.float32)[:, None]
         dx = (np.arange(x0, x1) - cx).astype(np.float32)[None]
         rho = np.sqrt(dy * dy + dx * dx)
@@ -47,7 +49,7 @@ def draw_cells(culture: Culture) -> tuple[Image, npt.NDArray[np.int32]]:
         window = (slice(y0, y1), slice(x0, x1))
         signal[window] += patch.astype(np.float32)
         here = (distance < 0) & (distance < nearest[window])
-        labels[window][here] = i + 1
+        labels[window][here] = culture.ids[i]
         nearest[window] = np.where(here, distance, nearest[window])
     blurred = cv2.GaussianBlur(signal, (0, 0), _OPTICS_SIGMA_PX)
     return np.asarray(params.contrast * blurred, np.float32), labels
@@ -118,7 +120,9 @@ class Scene:
     def at(self, offset: npt.NDArray[np.float64]) -> Image:
         """Return the still scene, (Y, X), with the stage moved by `offset` (dy, dx) px."""
         height, width = self.params.height, self.params.width
-        # Positive offsets move the picture down and right; what leaves comes in again on the other side.
+        # Positive offsets move the picture down and right; what comes in is mirrored, which leaves no seam.
         matrix = np.array([[1, 0, offset[1]], [0, 1, offset[0]]], np.float32)
-        moved = cv2.warpAffine(self.still, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+        moved = cv2.warpAffine(
+            self.still, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
+        )
         return np.asarray(moved, np.float32)
