@@ -41,8 +41,6 @@ class RoiParams:
         The finished mask is dilated by this many pixels.
     max_drift_px : float >= 0, default 16
         A stage shift larger than this between the frames of a pair is not believed.
-    min_response : float in [0, 1], default 0.7
-        A phase correlation with a weaker response than this is not believed.
 
     Raises
     ------
@@ -70,7 +68,6 @@ class RoiParams:
     seed_area_px: int = 40
     margin: int = 0
     max_drift_px: float = 16.0
-    min_response: float = 0.7
 
     def __post_init__(self) -> None:
         if not isinstance(self.denoise, bool):
@@ -89,7 +86,6 @@ class RoiParams:
             check_integer(name, getattr(self, name), low=low)
         _check_number("alpha", self.alpha, low=0, high=1)
         _check_number("max_drift_px", self.max_drift_px, low=0, high=math.inf)
-        _check_number("min_response", self.min_response, low=0, high=1)
 
     def with_overrides(self, **overrides: Any) -> Self:
         """Return a copy with some values changed; an unknown name raises InvalidParameterError."""

@@ -44,7 +44,6 @@ def compress(
     seed_area_px: options.SeedAreaPx = _ROI.seed_area_px,
     margin: options.Margin = _ROI.margin,
     max_drift_px: options.MaxDriftPx = _ROI.max_drift_px,
-    min_response: options.MinResponse = _ROI.min_response,
     codec: Annotated[str, typer.Option(help="jpeg2000 (the only one in this release).")] = "jpeg2000",
     format: Annotated[str | None, typer.Option(help="ome-tiff or jp2; by default told by the output's name.")] = None,  # noqa: A002
     levels: Annotated[int, typer.Option(help="Wavelet decomposition levels.")] = _ENCODE.levels,

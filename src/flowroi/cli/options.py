@@ -93,4 +93,3 @@ MinAreaPx = Annotated[int, typer.Option(help="Smallest piece of the mask that is
 SeedAreaPx = Annotated[int, typer.Option(help="Smallest piece that is kept before closing, px.")]
 Margin = Annotated[int, typer.Option(help="Grow the masks by so many px.")]
 MaxDriftPx = Annotated[float, typer.Option(help="Largest shift of the stage from frame to frame, px.")]
-MinResponse = Annotated[float, typer.Option(help="Weakest phase correlation that is believed, 0 to 1.")]

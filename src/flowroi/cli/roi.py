@@ -30,7 +30,6 @@ def roi(
     seed_area_px: options.SeedAreaPx = _ROI.seed_area_px,
     margin: options.Margin = _ROI.margin,
     max_drift_px: options.MaxDriftPx = _ROI.max_drift_px,
-    min_response: options.MinResponse = _ROI.min_response,
     workers: options.Workers = None,
     overlays: Annotated[bool, typer.Option(help="Draw the masks over the frames, too.")] = True,
     pattern: options.Pattern = None,

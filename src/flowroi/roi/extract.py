@@ -1,11 +1,9 @@
-"""The RoI of every frame of a movie: the stages in order, streaming, with a bounded look-ahead."""
+"""The RoI of every frame of a movie: checks the frames and hands them to the method asked for."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor
 from typing import Any, get_args
 
 import numpy as np
@@ -13,12 +11,9 @@ import numpy.typing as npt
 
 from flowroi.errors import InvalidParameterError
 from flowroi.params import RoiMethod, RoiParams
-from flowroi.roi.denoise import denoise
-from flowroi.roi.grey import Frame, Grey, GreyMapping
-from flowroi.roi.mask import Mask, roi_mask
-from flowroi.roi.optical_flow import dense_flow
-from flowroi.roi.saliency import motion_saliency
-from flowroi.roi.stabilise import estimate_drift, undo_drift
+from flowroi.roi.flow_extraction import FlowExtraction
+from flowroi.roi.grey import Frame
+from flowroi.roi.mask import Mask
 
 FUSED_IS_FLOW = 'roi method "fused" is not built yet and uses "flow", the paper\'s method, in this release'
 SINGLE_FRAME = "one frame only: no motion can be seen, so the whole frame is the RoI (plain JPEG 2000)"
@@ -98,91 +93,7 @@ def iter_roi(
     """
     if method not in get_args(RoiMethod):
         raise InvalidParameterError(f"method is {method!r}; expected one of {', '.join(get_args(RoiMethod))}")
-    return _Extraction(params, executor, look_ahead).run(_checked(frames))
-
-
-@dataclass(slots=True)
-class _Prepared:
-    """A frame ready for pairing: as it came, and denoised."""
-
-    grey: Grey
-    smooth: Grey
-
-
-class _Extraction:
-    """One movie's extraction: which frames are in flight and what is computed from them."""
-
-    def __init__(self, params: RoiParams, executor: Executor | None, look_ahead: int) -> None:
-        self.params = params
-        self.executor = executor
-        self.look_ahead = look_ahead
-
-    def run(self, frames: Iterator[Frame]) -> Iterator[tuple[Frame, Mask]]:
-        step, reach = self.params.step, self.params.adjacent_factor
-        ahead = step + reach + self.look_ahead
-        raw: deque[Frame] = deque()  # from frame `first_raw` on
-        prepared: dict[int, Future[_Prepared]] = {}
-        masks: dict[int, Future[Mask]] = {}
-        mapping: GreyMapping | None = None
-        read = paired = out = 0
-        ended = False
-        while True:
-            while not ended and read <= out + ahead:
-                frame = next(frames, None)
-                if frame is None:
-                    ended = True
-                    break
-                mapping = mapping or GreyMapping.of_first(frame)
-                raw.append(frame)
-                prepared[read] = self._submit(_prepare, frame, mapping, self.params)
-                read += 1
-            if out >= read:
-                return
-            while paired < read and (ended or paired + step < read):
-                masks[paired] = self._pair(paired, read, prepared)
-                prepared.pop(paired - 2 * step, None)
-                paired += 1
-            union = masks[out].result()
-            for t in range(max(0, out - reach), min(read, out + reach + 1)):
-                if t != out:
-                    union = union | masks[t].result()
-            masks.pop(out - reach, None)
-            yield raw.popleft(), union
-            out += 1
-
-    def _pair(self, t: int, total: int, prepared: dict[int, Future[_Prepared]]) -> Future[Mask]:
-        """Mask of frame t: from frame t + step, or near the end (when `total` is the movie's length) from t - step."""
-        if t + self.params.step < total:
-            other = t + self.params.step
-        elif t - self.params.step >= 0:
-            other = t - self.params.step
-        else:
-            # A movie shorter than the step: the frame farthest away that there is.
-            other = total - 1 if total - 1 - t >= t else 0
-        return self._submit(_mask_of_pair, prepared[t], prepared.get(other), self.params)
-
-    def _submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        if self.executor is not None:
-            return self.executor.submit(function, *arguments)
-        done: Future[Any] = Future()
-        done.set_result(function(*arguments))
-        return done
-
-
-def _prepare(frame: Frame, mapping: GreyMapping, params: RoiParams) -> _Prepared:
-    grey = mapping(frame)
-    return _Prepared(grey, denoise(grey) if params.denoise else grey)
-
-
-def _mask_of_pair(first: Future[_Prepared], second: Future[_Prepared] | None, params: RoiParams) -> Mask:
-    # Waiting inside the pool is safe: a frame is always submitted before the pairs that need it.
-    here = first.result()
-    if second is None or second is first:
-        return np.ones(here.grey.shape, np.bool_)
-    there = second.result()
-    drift = estimate_drift(here.grey, there.grey, params)
-    flow = dense_flow(here.smooth, undo_drift(there.smooth, drift))
-    return roi_mask(motion_saliency(flow, params.alpha), params)
+    return FlowExtraction(params, executor, look_ahead).run(_checked(frames))
 
 
 def _checked(frames: Iterable[Frame]) -> Iterator[Frame]:
