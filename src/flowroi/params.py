@@ -119,8 +119,8 @@ class EncodeParams:
         PSNR in dB that the RoI reaches at least (the whole frame where there is no RoI).
     noise : float in [0.01, 100], optional
         K: the RMS error in the RoI stays at or below K times the camera's noise, measured on the pixels themselves and
-        never taken for less than that of rounding, 1/sqrt(12) grey levels. Where lossy coding cannot do so, the RoI is
-        kept exactly.
+        never taken for less than that of rounding, 1/sqrt(12) grey levels. Where that leaves less than rounding does,
+        or lossy coding cannot do it, the RoI is kept exactly.
     lossless : "all" or "roi", optional
         Every pixel exact, or every RoI pixel exact.
     scaling_factor : float >= 1, default 5

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from itertools import chain, islice
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -154,6 +154,22 @@ class _Coded:
         return self.encoded.stats.step
 
 
+class _Excerpt:
+    """Some frames of a source, read."""
+
+    def __init__(self, source: Source, frames: range) -> None:
+        self.frames = frames
+        self.frame_names = source.frame_names
+        self._read = {t: source.read(t) for t in frames}
+        self._length = len(source)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def read(self, t: int) -> npt.NDArray[Any]:
+        return self._read[t]
+
+
 class _Run:
     """One movie on its way."""
 
@@ -258,8 +274,20 @@ class _Run:
     def _survey(self, frames: range, pool: Executor) -> list[_Item]:
         """Return a few frames from all over the movie, before it is read in order."""
         span = self.roi_params.step + self.roi_params.adjacent_factor + 1
-        places = [frames[place] for place in survey_places(len(frames))]
-        return [next(self._items(range(t, min(t + span, frames.stop)), pool, 0)) for t in places]
+        starts = (frames[place] for place in survey_places(len(frames)))
+        # Read here, one after the other; only the masks are made by the workers.
+        excerpts = (_Excerpt(self.source, range(t, min(t + span, frames.stop))) for t in starts)
+        return list(pool.map(self._first_of, excerpts))
+
+    def _first_of(self, excerpt: _Excerpt) -> _Item:
+        t = excerpt.frames[0]
+        source = cast("Source", excerpt)
+        return next(
+            _Item(t, frame, mask)
+            for frame, mask in frames_with_masks(
+                source, excerpt.frames, self.job.roi_method, self.roi_params, executor=None, look_ahead=0
+            )
+        )
 
     def _each(self, items: Iterator[_Item], pool: Executor, window: int) -> Generator[_Coded]:
         """Encode every frame by itself, towards its own target."""
@@ -339,7 +367,7 @@ class _Run:
             if self.noise_sigma < ROUNDING_NOISE:
                 found.append("hardly any camera noise was found: the noise target counts that of rounding instead")
             if exact:
-                found.append(f"lossy coding does not reach the noise target in {_some(exact)}: the RoI is exact there")
+                found.append(f"the noise target is beyond lossy coding in {_some(exact)}: the RoI is exact there")
         return found
 
     def _manifest(self) -> dict[str, Any]:

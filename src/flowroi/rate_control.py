@@ -24,7 +24,9 @@ _MOST_CHANGE = 1.03
 # Frames whose sizes correct the survey, and the weight of the survey among them, in frames.
 _RECENT = 48
 _TRUST = 16
-_SURVEYS = (3, 24)
+# Places of the survey: one in so many frames, at most so many.
+_SURVEY_DISTANCE = 10
+_MOST_SURVEYED = 24
 # Bytes go with this power of the step, about; the corrections make up for the difference.
 _EXPONENT = 0.9
 # Share of its bytes that a batch may leave unused, and how near a survey comes.
@@ -55,11 +57,11 @@ def survey_places(frames: int) -> list[int]:
     Examples
     --------
     >>> survey_places(20), survey_places(48)
-    ([], [8, 24, 40])
+    ([], [6, 18, 30, 42])
     """
     if frames < 2 * BATCH:
         return []
-    count = min(max(frames // BATCH, _SURVEYS[0]), _SURVEYS[1])
+    count = min(frames // _SURVEY_DISTANCE, _MOST_SURVEYED)
     return [int((i + 0.5) * frames / count) for i in range(count)]
 
 

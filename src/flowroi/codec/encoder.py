@@ -160,6 +160,14 @@ def encode_frame(
     -----
     `stats.step` is 0 where everything, or the RoI, is exact.
     """
+    rms = None
+    if params.noise is not None:
+        if noise_sigma is None:
+            raise InvalidParameterError("a noise target needs the noise: noise_sigma is not given")
+        rms = params.noise * max(noise_sigma, ROUNDING_NOISE)
+        if rms < ROUNDING_NOISE:
+            # Decoders round: to err less, most pixels must be exact, and then all are cheaper.
+            return encode_frame(frame, roi, _exact(params), measure=measure)
     checked = check_frame(frame)
     native = native_params(params, checked)
     native.measure = measure
@@ -167,16 +175,14 @@ def encode_frame(
         native.budget_bytes, native.step = None, step
     elif budget_bytes is not None:
         native.budget_bytes = budget_bytes
-    if params.noise is not None:
-        if noise_sigma is None:
-            raise InvalidParameterError("a noise target needs the noise: noise_sigma is not given")
-        native.psnr = _noise_psnr(params.noise, noise_sigma, native.significant_bits)
+    if rms is not None:
+        native.psnr = max(20 * math.log10((2**native.significant_bits - 1) / rms), _LEAST_PSNR)
     mask, weights = _roi_arrays(roi, checked.shape)
     try:
         data, stats = _core.encode(checked, mask, weights, native)
     except ArithmeticError as error:
         if params.noise is not None:
-            return encode_frame(frame, roi, replace(params, noise=None, lossless="roi"), measure=measure)
+            return encode_frame(frame, roi, _exact(params), measure=measure)
         raise QualityTargetError(str(error)) from error
     except ValueError as error:
         raise InvalidParameterError(str(error)) from error
@@ -186,10 +192,8 @@ def encode_frame(
     return EncodedFrame(data, EncodeStats(**stats))
 
 
-def _noise_psnr(factor: float, sigma: float, significant_bits: int) -> float:
-    """Return the PSNR whose RMS error is `factor` times the noise, which is never less than that of rounding."""
-    rms = factor * max(sigma, ROUNDING_NOISE)
-    return max(20 * math.log10((2**significant_bits - 1) / rms), _LEAST_PSNR)
+def _exact(params: EncodeParams) -> EncodeParams:
+    return replace(params, noise=None, lossless="roi")
 
 
 def check_frame(frame: npt.NDArray[Any]) -> npt.NDArray[Any]:

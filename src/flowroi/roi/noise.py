@@ -10,12 +10,14 @@ import numpy.typing as npt
 
 from flowroi.roi.grey import Frame
 
-_MOST_SAMPLES = 65536
+# Side of the tiles that a frame is cut into, px.
+_TILE = 16
+# Pixels of a frame that are looked at, at most, about.
+_MOST_PIXELS = 2**19
+# Share of the tiles, the calmest, that count.
+_CALM = 0.25
 # Median of |x| of a normal distribution of standard deviation 1.
 _MEDIAN_OF_NORMAL = 0.6745
-# Differences beyond so many standard deviations are left out, in so many rounds.
-_FAR_OUT = 3
-_CLIPPINGS = 5
 
 
 def noise_of(frames: Sequence[Frame]) -> float:
@@ -29,7 +31,7 @@ def noise_of(frames: Sequence[Frame]) -> float:
     Notes
     -----
     The median over the pairs, unless single frames show less: under strong drift, texture does not drop out of pairs.
-    Where noise grows with brightness, it is that of the larger part of the picture, as a rule the background.
+    Where noise grows with brightness, it is that of the calm places, as a rule the background.
 
     Examples
     --------
@@ -57,8 +59,10 @@ def noise_between(first: Frame, second: Frame) -> float:
 
     Notes
     -----
-    The median of the difference in time of differences in y and x: lighting, drift and cells drop out. Noise that is
-    correlated from pixel to pixel (a movie that was compressed before) is underestimated.
+    Every 2x2 pixels of the difference in time give their sum, which shows what moves, and their mixed difference, which
+    noise fills independently of it. The median mixed difference counts, of the tiles whose sums vary least: lighting,
+    drift and cells drop out. Noise that is correlated from pixel to pixel (a movie that was compressed before) is
+    underestimated.
 
     Examples
     --------
@@ -68,34 +72,45 @@ def noise_between(first: Frame, second: Frame) -> float:
     >>> bool(abs(noise_between(a, b) - 3) < 0.1)
     True
     """
-    return _sigma(_mixed_difference(second) - _mixed_difference(first), 8) if _large_enough(first) else 0.0
+    return _sigma(_sampled(second) - _sampled(first)) / 2**0.5
 
 
 def noise_within(frame: Frame) -> float:
     """Return the standard deviation of the noise from one frame alone; fine texture counts as noise."""
-    return _sigma(_mixed_difference(frame), 4) if _large_enough(frame) else 0.0
+    return _sigma(_sampled(frame))
 
 
-def _large_enough(frame: Frame) -> bool:
-    return bool(min(frame.shape) >= 2)
+def _sampled(frame: Frame) -> npt.NDArray[np.int32]:
+    """Return bands of rows spread over the frame."""
+    apart = -(-frame.size // _MOST_PIXELS)
+    if apart > 1:
+        bands = np.arange(len(frame) // _TILE)[::apart]
+        frame = frame[(bands[:, None] * _TILE + np.arange(_TILE)).ravel()]
+    return frame.astype(np.int32)
 
 
-def _mixed_difference(frame: Frame) -> npt.NDArray[np.int32]:
-    """Differences in y and x on pairs of rows spread over the frame."""
-    height, width = frame.shape
-    apart = max(2, -(-height * width // _MOST_SAMPLES))
-    upper, lower = (frame[k : height - 1 + k : apart].astype(np.int32) for k in (0, 1))
-    down = lower - upper
-    return np.asarray(down[:, 1:] - down[:, :-1])
+def _sigma(values: npt.NDArray[np.int32]) -> float:
+    height, width = (2 * (n // 2) for n in values.shape)
+    if height == 0 or width == 0:
+        return 0.0
+    a, b, c, d = (values[y:height:2, x:width:2] for y in (0, 1) for x in (0, 1))
+    sums, mixed = _tiles(a + b + c + d), np.abs(_tiles(a - b - c + d))
+    # Places without any noise are clipped, or were never seen.
+    seen = mixed.any(axis=1)
+    if not seen.any():
+        return 0.0
+    sums, mixed = sums[seen], mixed[seen]
+    unrest = sums.var(axis=1)
+    calm = mixed[unrest <= np.quantile(unrest, _CALM)]
+    return _median(np.bincount(calm.ravel())) / _MEDIAN_OF_NORMAL / 2
 
 
-def _sigma(differences: npt.NDArray[np.int32], variances: int) -> float:
-    counts = np.bincount(np.abs(differences).ravel())
-    sigma = _median(counts) / _MEDIAN_OF_NORMAL
-    # Moving cells are not noise: without what lies far out the median is less theirs.
-    for _ in range(_CLIPPINGS):
-        sigma = _median(counts[: int(_FAR_OUT * sigma) + 2]) / _MEDIAN_OF_NORMAL
-    return float(sigma / variances**0.5)
+def _tiles(blocks: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """Return one row for each tile; what is left over at the edges is left out, unless it is all there is."""
+    side_y, side_x = (min(_TILE // 2, n) for n in blocks.shape)
+    rows, columns = blocks.shape[0] // side_y, blocks.shape[1] // side_x
+    cut = blocks[: rows * side_y, : columns * side_x].reshape(rows, side_y, columns, side_x)
+    return cut.swapaxes(1, 2).reshape(rows * columns, side_y * side_x)
 
 
 def _median(counts: npt.NDArray[np.int_]) -> float:
