@@ -123,6 +123,8 @@ class MovieRate(Generic[ItemT, CodedT]):
         needs = [need(sample.size_bytes, sample.step) for sample in samples]
         expected = np.exp(np.interp(np.arange(self.frames), places, np.log(needs)))
         first = (sum(needs) / len(needs) * self.frames / self.budget) ** (1 / _EXPONENT)
+        # Frames are large; this generator lives as long as the movie.
+        del survey, samples
         yield from self._steered(islice(items, self.frames - BATCH), expected, first)
         left = self.budget - sum(self.sizes)
         yield from self._settled(list(items), left, self.steps[-1], exact=True)
