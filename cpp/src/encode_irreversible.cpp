@@ -17,9 +17,9 @@ constexpr double overshoot_roi = 1.03;
 // Packet header bytes a code-block, for the first guess.
 constexpr double header_bytes_per_block = 2.5;
 constexpr int most_tier1_runs = 5;
-// Weighted squared error per byte, in squared steps, that passes must remove where a step is asked for. From 0 (all
-// passes) to 2.5 the error at equal size falls by up to 1 dB on synthetic and real movies, 40:1 gaining most.
-constexpr double slope_of_step = 2.5;
+// Weighted squared error per byte, in squared steps, that passes must remove where a step is asked for. At 1.5 the RoI
+// comes out best at equal size, by up to 1 dB against 0 (all passes); more serves the background.
+constexpr double slope_of_step = 1.5;
 
 // The search for a PSNR ends when the error is this close below the target (0.09 dB), or the step this well known.
 constexpr double near_enough = 0.98;
@@ -150,14 +150,16 @@ class Irreversible {
       // The error grows with a power of the step: with two trials around the target their own, else between one and
       // two.
       const double aim = (1 + near_enough) / 2 * target;
+      const double least = target / 1024;
       if (low == 0 || high == 0) {
-        const double ratio = std::pow(aim / std::max(error, 1e-9), 0.6);
-        step = std::clamp(step * std::clamp(ratio, 0.125, 8.0), smallest_, largest_);
+        const double ratio = std::pow(aim / std::max(error, least), 0.6);
+        step *= error <= target ? std::clamp(ratio, finest_bracket, 8.0) : std::clamp(ratio, 0.125, 1 / finest_bracket);
+        step = std::clamp(step, smallest_, largest_);
         continue;
       }
       const double middle = std::sqrt(low * high);
-      const double power = std::log(high_error / std::max(low_error, 1e-9)) / std::log(high / low);
-      const double guess = low * std::pow(aim / std::max(low_error, 1e-9), 1 / std::max(power, 1e-3));
+      const double power = std::log(high_error / std::max(low_error, least)) / std::log(high / low);
+      const double guess = low * std::pow(aim / std::max(low_error, least), 1 / std::max(power, 1e-3));
       // On a crooked curve guesses creep: after a few, halving is quicker.
       step = trial < most_guesses && guess > low && guess < high ? guess : middle;
     }

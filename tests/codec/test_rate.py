@@ -219,3 +219,9 @@ def test_noise_of_one_frame_is_measured_on_it(cell_movie):
     frame, mask = cell_movie[0][0], cell_movie[1][0] > 0
     error = np.square(decode(encode(frame, mask, noise=1)).astype(float) - frame)[mask].mean()
     assert 0.8 * noise_within(frame) <= np.sqrt(error) <= 1.002 * noise_within(frame)
+
+
+def test_a_psnr_that_only_an_exact_frame_has_is_reached():
+    # The error is 0 at the finest step already, and the target nearly so.
+    frame = np.random.default_rng(0).integers(0, 8, (20, 20)).astype(np.uint8)
+    assert np.array_equal(decode(encode(frame, psnr=150)), frame)
