@@ -73,7 +73,7 @@ def test_report_says_what_is_in_the_archive(movie, tmp_path, name):
     assert report.stored_bytes == sum(sizes) == sum(frame.size_bytes for frame in report.per_frame)
     assert report.file_bytes == sum(p.stat().st_size for p in ([target] if target.is_file() else target.rglob("*")))
     assert report.rate == movie.nbytes / sum(sizes)
-    assert max(sizes) <= movie[0].nbytes / 10
+    assert sum(sizes) <= movie.nbytes / 10
     assert 0.05 < report.roi_share < 0.5
     assert not report.dry_run
 
@@ -85,14 +85,6 @@ def test_report_is_strict_json(movie, tmp_path):
     assert content["frame_bytes"]["max"] == max(frame["size_bytes"] for frame in content["per_frame"])
     assert content["roi_psnr"]["min"] == min(frame["roi_psnr"] for frame in content["per_frame"])
     assert "per_frame" not in json.loads(report.to_json())
-
-
-def test_without_a_target_the_rate_is_40_and_that_is_said(tmp_path):
-    movie = flowroi.synthetic_movie(frames=2, height=256, width=256, cells=20).frames
-    report = flowroi.compress(movie, tmp_path / "a.ome.tif", roi_method="flow")
-    assert 40 <= report.rate < 41
-    assert any("rate 40" in warning for warning in report.warnings)
-    assert not any("fused" in warning for warning in report.warnings)
 
 
 def test_fused_says_that_it_is_flow(movie, tmp_path):
@@ -227,8 +219,8 @@ def test_reading_stays_a_few_frames_ahead_of_writing(monkeypatch, tmp_path, meth
         progress=lambda n, _: ahead.append(source.reads - n),
     )
     assert source.reads == 80
-    # Twice two windows of two frames a worker, and the frames that a mask needs.
-    assert 0 < max(ahead) <= 12
+    # The last batch, two windows of two frames a worker, and the frames that a mask needs.
+    assert 0 < max(ahead) <= 16 + 12
 
 
 @pytest.mark.parametrize("name", ["a.ome.tif", "a"])
@@ -341,6 +333,7 @@ def test_folder_for_the_output_must_exist(movie, tmp_path):
         {"rate": 10, "lossless": "all"},
         {"rate": 10, "scaling_factor": 0.5},
         {"rate": 10, "format": "zip"},
+        {"rate": 10, "rate_control": "sometimes"},
         {"rate": 10, "workers": 0},
         {"rate": 10, "workers": 1.5},
         {"rate": 10, "roi_method": "guess"},

@@ -92,6 +92,7 @@ void bind_params(nb::module_& m) {
       .def_rw("refinement", &Params::refinement, nb::arg().none())
       .def_rw("budget_bytes", &Params::budget_bytes, nb::arg().none())
       .def_rw("psnr", &Params::psnr, nb::arg().none())
+      .def_rw("step", &Params::step, nb::arg().none())
       .def_rw("lossless", &Params::lossless)
       .def_rw("measure", &Params::measure)
       .def_rw("comment", &Params::comment)

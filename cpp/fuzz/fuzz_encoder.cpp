@@ -42,6 +42,7 @@ Params make_params(Input& in) {
   switch (in.below(6)) {
     case 0:
       p.psnr = in.below(120);
+      if (in.below(3) == 0) p.step = in.below(4000) / 16.0;
       break;
     case 1:
       p.lossless = Lossless::all;
@@ -49,6 +50,9 @@ Params make_params(Input& in) {
     case 2:
       p.lossless = Lossless::roi;
       if (in.below(2) == 0) p.budget_bytes = in.below(8000);
+      break;
+    case 3:
+      p.step = in.below(4000) / 16.0;
       break;
     default:
       p.budget_bytes = in.below(8000);

@@ -123,6 +123,11 @@ Encoded FrameCoder::finish_within(const QuantizedFrame& quantized, std::size_t b
   return assemble(quantized, allocation);
 }
 
+Encoded FrameCoder::finish_at_slope(const QuantizedFrame& quantized, double slope) {
+  const std::vector<HullStep> steps = hull_steps(buffers.blocks, block_scales(quantized));
+  return assemble(quantized, allocate_slope(buffers.blocks, steps, slope, params.layers));
+}
+
 Encoded FrameCoder::assemble(const QuantizedFrame& quantized, const Allocation& allocation) {
   const Packets packets =
       write_packets(geometry, buffers.blocks, zero_planes(quantized), allocation, params.progression, false);

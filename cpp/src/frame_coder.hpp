@@ -42,6 +42,8 @@ class FrameCoder {
   // The stream with all passes, or with the best that fit the budget; throws UnreachableTarget if none do.
   Encoded finish_whole(const QuantizedFrame& quantized);
   Encoded finish_within(const QuantizedFrame& quantized, std::size_t budget);
+  // The stream with the passes that remove at least `slope` of weighted squared error per byte.
+  Encoded finish_at_slope(const QuantizedFrame& quantized, double slope);
 
   struct Errors {
     double mse = 0;
@@ -63,7 +65,7 @@ class FrameCoder {
   double energy_[2] = {0, 0};
 };
 
-// The 9/7 path: a budget or a PSNR.
+// The 9/7 path: a budget, a PSNR or a step.
 Encoded encode_irreversible(FrameCoder& coder);
 // The 5/3 path: everything exact, or the RoI exact and the background by budget or scaling factor.
 Encoded encode_reversible(FrameCoder& coder);

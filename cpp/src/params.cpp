@@ -45,11 +45,17 @@ void validate_roi(const Frame& frame, const Roi& roi, const Params& params) {
 
 void validate_target(const Params& params) {
   const bool lossless = params.lossless != Lossless::none;
-  const int targets = int(params.budget_bytes.has_value()) + int(params.psnr.has_value()) + int(lossless);
+  const int targets = int(params.budget_bytes.has_value()) + int(params.psnr.has_value()) + int(lossless) +
+                      int(params.step.has_value() && !params.psnr.has_value());
   const bool roi_with_budget =
       params.lossless == Lossless::roi && params.budget_bytes.has_value() && !params.psnr.has_value();
   require(targets == 1 || roi_with_budget,
-          "expected exactly one target: a byte budget, a PSNR, or lossless (a lossless RoI takes a budget besides)");
+          "expected exactly one target: a byte budget, a PSNR, a step, or lossless (a lossless RoI takes a budget "
+          "besides)");
+  if (params.step) {
+    require(std::isfinite(*params.step) && *params.step > 0,
+            "step is " + std::to_string(*params.step) + "; expected grey levels above 0");
+  }
   if (params.psnr) {
     require(std::isfinite(*params.psnr) && *params.psnr > 0 && *params.psnr <= 200,
             "psnr is " + std::to_string(*params.psnr) + " dB; expected 0 to 200");

@@ -92,6 +92,13 @@ Allocation allocate_all(std::span<const BlockOutput> blocks, std::span<const Hul
   return allocation;
 }
 
+Allocation allocate_slope(std::span<const BlockOutput> blocks, std::span<const HullStep> steps, double slope,
+                          std::uint32_t layers) {
+  const auto flatter =
+      std::find_if(steps.begin(), steps.end(), [&](const HullStep& s) { return static_cast<double>(s.slope) < slope; });
+  return layered(blocks, steps, static_cast<std::size_t>(flatter - steps.begin()), layers);
+}
+
 bool allocate_budget(std::span<const BlockOutput> blocks, std::span<const HullStep> steps, std::size_t budget,
                      const std::function<std::size_t(const Allocation&)>& size_of, Allocation& allocation) {
   const std::uint32_t layers = allocation.layers();

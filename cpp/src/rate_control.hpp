@@ -41,6 +41,10 @@ std::vector<HullStep> hull_steps(std::span<const BlockOutput> blocks, std::span<
 // Everything, in one layer or spread over several by slope.
 Allocation allocate_all(std::span<const BlockOutput> blocks, std::span<const HullStep> steps, std::uint32_t layers);
 
+// The steps that remove at least `slope` of weighted distortion per byte.
+Allocation allocate_slope(std::span<const BlockOutput> blocks, std::span<const HullStep> steps, double slope,
+                          std::uint32_t layers);
+
 // The steepest steps that fit into `budget` bytes; `size_of` gives the stream's exact size for an allocation. With
 // several layers, each earlier one gets half the bytes of the next. Returns false if not even an empty frame fits.
 bool allocate_budget(std::span<const BlockOutput> blocks, std::span<const HullStep> steps, std::size_t budget,

@@ -5,24 +5,25 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, get_args
 
 from flowroi.archives import FORMATS
 from flowroi.errors import InvalidParameterError
 from flowroi.masks import check_roi_method
-from flowroi.params import EncodeParams, RoiParams, check_integer
+from flowroi.params import TARGETS, EncodeParams, RateControl, RoiParams, check_choice, check_integer
 from flowroi.roi import FUSED_IS_FLOW
 
-DEFAULT_RATE = 40.0
-NO_TARGET = f"no target was given: compressing at rate {DEFAULT_RATE:g}"
+DEFAULT_NOISE = 1.0
+NO_TARGET = "no target was given: losses in the RoI are kept within the camera's noise (noise 1)"
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """How a movie is read, where its RoI comes from and how its archive is written."""
+    """How a movie is read, where its RoI comes from, how its bytes are shared out and how its archive is written."""
 
     format: str | None = None
     roi_method: str = "fused"
+    rate_control: RateControl = "movie"
     workers: int | None = None
     keep_masks: bool = False
     overwrite: bool = False
@@ -40,6 +41,7 @@ class Job:
         if not isinstance(self.roi_method, str):
             raise InvalidParameterError(f"roi_method is {self.roi_method!r}; expected a name or a folder of masks")
         check_roi_method(self.roi_method)
+        check_choice("rate_control", self.rate_control, get_args(RateControl))
         if self.workers is not None:
             check_integer("workers", self.workers, low=1, high=1024)
         if self.channel is not None:
@@ -82,8 +84,8 @@ def parse_options(options: Mapping[str, Any]) -> Settings:
             raise InvalidParameterError(f"{name!r} is not an option; expected one of {', '.join(sorted(owners))}")
         groups[owners[name]][name] = os.fspath(value) if isinstance(value, os.PathLike) else value
     notes = []
-    if all(options.get(name) is None for name in ("rate", "psnr", "lossless")):
-        groups[EncodeParams]["rate"] = DEFAULT_RATE
+    if all(options.get(name) is None for name in TARGETS):
+        groups[EncodeParams]["noise"] = DEFAULT_NOISE
         notes.append(NO_TARGET)
     job = Job(**groups[Job])
     if job.roi_method == "fused":

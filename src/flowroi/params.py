@@ -11,7 +11,11 @@ from flowroi.errors import InvalidParameterError
 RoiMethod = Literal["fused", "flow"]
 Container = Literal["jp2", "j2k"]
 Lossless = Literal["all", "roi"]
+RateControl = Literal["movie", "frame"]
 Progression = Literal["LRCP", "RLCP", "RPCL", "PCRL", "CPRL"]
+
+# What a compression may aim at, by the names of EncodeParams.
+TARGETS = ("rate", "psnr", "noise", "lossless")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,7 @@ class RoiParams:
 
 @dataclass(frozen=True, slots=True)
 class EncodeParams:
-    """How frames are encoded to JPEG 2000; exactly one of `rate`, `psnr` and `lossless` is given.
+    """How frames are encoded to JPEG 2000; exactly one of `rate`, `psnr`, `noise` and `lossless` is given.
 
     Parameters
     ----------
@@ -109,6 +113,10 @@ class EncodeParams:
         rate"). With `lossless="roi"` it limits the whole frame.
     psnr : float, optional
         PSNR in dB that the RoI reaches at least (the whole frame where there is no RoI).
+    noise : float in [0.01, 100], optional
+        K: the RMS error in the RoI stays at or below K times the camera's noise, measured on the pixels themselves and
+        never taken for less than that of rounding, 1/sqrt(12) grey levels. Where that leaves less than rounding does,
+        or lossy coding cannot do it, the RoI is kept exactly.
     lossless : "all" or "roi", optional
         Every pixel exact, or every RoI pixel exact.
     scaling_factor : float >= 1, default 5
@@ -152,6 +160,7 @@ class EncodeParams:
 
     rate: float | None = None
     psnr: float | None = None
+    noise: float | None = None
     lossless: Lossless | None = None
     scaling_factor: float = 5.0
     container: Container = "jp2"
@@ -169,9 +178,9 @@ class EncodeParams:
     def __post_init__(self) -> None:
         self._check_target()
         _check_number("scaling_factor", self.scaling_factor, low=1, high=1e4)
-        _check_choice("container", self.container, get_args(Container))
-        _check_choice("progression", self.progression, get_args(Progression))
-        _check_choice("roi_mode", self.roi_mode, ("scaling", "maxshift"))
+        check_choice("container", self.container, get_args(Container))
+        check_choice("progression", self.progression, get_args(Progression))
+        check_choice("roi_mode", self.roi_mode, ("scaling", "maxshift"))
         check_integer("levels", self.levels, low=0, high=32)
         check_integer("layers", self.layers, low=1, high=256)
         if self.refinement is not None:
@@ -199,13 +208,15 @@ class EncodeParams:
             _check_number("rate", self.rate, low=1, high=math.inf, open_ends=True)
         if self.psnr is not None:
             _check_number("psnr", self.psnr, low=0, high=200, open_ends=True)
+        if self.noise is not None:
+            _check_number("noise", self.noise, low=0.01, high=100)
         if self.lossless is not None:
-            _check_choice("lossless", self.lossless, get_args(Lossless))
-        given = {name: getattr(self, name) for name in ("rate", "psnr", "lossless")}
+            check_choice("lossless", self.lossless, get_args(Lossless))
+        given = {name: getattr(self, name) for name in TARGETS}
         given = {name: value for name, value in given.items() if value is not None}
         if len(given) != 1 and given != {"rate": self.rate, "lossless": "roi"}:
             seen = " and ".join(f"{name}={value!r}" for name, value in given.items()) or "none of them"
-            raise InvalidParameterError(f"expected exactly one of rate, psnr and lossless; {seen} given")
+            raise InvalidParameterError(f"expected exactly one of {', '.join(TARGETS)}; {seen} given")
 
 
 def check_integer(name: str, value: Any, *, low: int, high: int | None = None) -> None:
@@ -217,7 +228,8 @@ def check_integer(name: str, value: Any, *, low: int, high: int | None = None) -
         raise InvalidParameterError(f"{name} is {value!r}; expected {limits}")
 
 
-def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    """Raise InvalidParameterError unless `value` is one of `choices`."""
     if value not in choices:
         raise InvalidParameterError(f"{name} is {value!r}; expected one of {', '.join(choices)}")
 

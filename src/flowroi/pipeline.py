@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import statistics
 import time
 from collections import deque
-from collections.abc import Callable, Generator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from itertools import chain, islice
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -18,14 +20,17 @@ import numpy.typing as npt
 from flowroi.archives import ArchiveLayout, container_of, create_archive, format_of, open_archive
 from flowroi.archives.create import ArchiveFormat
 from flowroi.codec import EncodedFrame, encode_frame
+from flowroi.codec.encoder import ROUNDING_NOISE
 from flowroi.errors import FlowRoIError
 from flowroi.job import Job, parse_options
 from flowroi.masks import frames_with_masks
 from flowroi.output import check_target
 from flowroi.params import EncodeParams, RoiParams
+from flowroi.rate_control import LAG, MovieRate, survey_places
 from flowroi.report import CompressionReport, FrameReport, size_on_disk
 from flowroi.resources import available_cores, opencv_threads
 from flowroi.roi import SINGLE_FRAME
+from flowroi.roi.noise import noise_of
 from flowroi.sources import Source, open_source
 from flowroi.versions import codec_versions
 
@@ -35,6 +40,10 @@ _ARCHIVE_NAMES = ("manifest.json", "*.jp2", "roi")
 # Places of the movie that a dry run looks at.
 _SAMPLES = 5
 _LARGE_ROI = 0.5
+# Frames, from the first, on which the camera's noise is measured.
+_NOISE_FRAMES = 9
+# A step so many times the usual one is told: 3.5 dB.
+_COARSE = 1.5
 
 
 def compress(
@@ -56,10 +65,12 @@ def compress(
         Called with (frames done, frames in all).
     **options
         Fields of `EncodeParams` and `RoiParams`, and: `roi_method` ("fused", "flow", "none" or a folder of masks
-        named `<frame>_roi.png` or `<frame>.png`), `format` ("ome-tiff" or "jp2"), `workers` (threads, all cores by
-        default; the archive does not depend on it), `keep_masks`, `overwrite`, `dry_run` (predict size and time from
-        a sample of frames, write nothing), `measure` (PSNR in the RoI), `pattern` and `channel` (see `open_source`).
-        Without `rate`, `psnr` or `lossless` the rate is 40.
+        named `<frame>_roi.png` or `<frame>.png`), `rate_control` ("movie": `rate` limits all frames together, and they
+        share it at even quality; "frame": it limits each), `format` ("ome-tiff" or "jp2"), `workers` (threads, all
+        cores by default; the archive does not depend on it), `keep_masks`, `overwrite`, `dry_run` (predict size and
+        time from a sample of frames, write nothing), `measure` (PSNR in the RoI), `pattern` and `channel` (see
+        `open_source`).
+        Without `rate`, `psnr`, `noise` or `lossless`, `noise` is 1: errors in the RoI within the camera's noise.
 
     Returns
     -------
@@ -117,12 +128,46 @@ def compress(
 
 
 @dataclass(frozen=True, slots=True)
+class _Item:
+    """Frame `t` and its mask."""
+
+    t: int
+    frame: npt.NDArray[Any]
+    mask: npt.NDArray[np.bool_] | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Coded:
-    """Frame `t`, encoded, and the mask that it was encoded with."""
+    """Frame `t`, encoded, and the mask that it was encoded with; `limited` where a movie's rate left it less."""
 
     t: int
     encoded: EncodedFrame
     mask: npt.NDArray[np.bool_] | None
+    limited: bool
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self.encoded.data)
+
+    @property
+    def step(self) -> float:
+        return self.encoded.stats.step
+
+
+class _Excerpt:
+    """Some frames of a source, read."""
+
+    def __init__(self, source: Source, frames: range) -> None:
+        self.frames = frames
+        self.frame_names = source.frame_names
+        self._read = {t: source.read(t) for t in frames}
+        self._length = len(source)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def read(self, t: int) -> npt.NDArray[Any]:
+        return self._read[t]
 
 
 class _Run:
@@ -153,6 +198,12 @@ class _Run:
         self.peak = 2 ** (encode_params.significant_bits or 8) - 1
         self.started = time.perf_counter()
         self.reports: list[FrameReport] = []
+        self.limited: list[str] = []
+        self.noise_sigma: float | None = None
+        self.rate_control = None if encode_params.rate is None else job.rate_control
+        if encode_params.lossless or encode_params.roi_mode == "maxshift":
+            # The step steers neither.
+            self.rate_control = self.rate_control and "frame"
 
     def write(self) -> CompressionReport:
         source, job = self.source, self.job
@@ -203,36 +254,95 @@ class _Run:
         """Encode frames in order, with a few in flight for each worker."""
         window = 2 * self.workers
         with ThreadPoolExecutor(self.workers, thread_name_prefix="flowroi") as pool:
-            pending: deque[Future[_Coded]] = deque()
-            pairs = frames_with_masks(self.source, frames, self.job.roi_method, self.roi_params, pool, window)
+            items = self._items(frames, pool, window)
             try:
-                for t, (frame, mask) in zip(frames, pairs, strict=True):
-                    pending.append(pool.submit(self._code, t, frame, mask))
-                    if len(pending) > window:
-                        yield pending.popleft().result()
-                while pending:
-                    yield pending.popleft().result()
+                if self.rate_control == "movie":
+                    raw = len(frames) * math.prod(self.source.shape[1:]) * self.source.dtype.itemsize
+                    budget = math.floor(raw / (self.encode_params.rate or math.inf))
+                    movie: MovieRate[_Item, _Coded] = MovieRate(len(frames), budget, self._code, pool, window)
+                    yield from movie.run(items, self._survey(frames, pool))
+                else:
+                    yield from self._each(items, pool, window)
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 
-    def _code(self, t: int, frame: npt.NDArray[Any], mask: npt.NDArray[np.bool_] | None) -> _Coded:
+    def _items(self, frames: range, pool: Executor, look_ahead: int) -> Iterator[_Item]:
+        pairs = frames_with_masks(self.source, frames, self.job.roi_method, self.roi_params, pool, look_ahead)
+        for t, (frame, mask) in zip(frames, pairs, strict=True):
+            yield _Item(t, frame, mask)
+
+    def _survey(self, frames: range, pool: Executor) -> list[_Item]:
+        """Return a few frames from all over the movie, before it is read in order."""
+        span = self.roi_params.step + self.roi_params.adjacent_factor + 1
+        starts = (frames[place] for place in survey_places(len(frames)))
+        # Read here, one after the other; only the masks are made by the workers.
+        excerpts = (_Excerpt(self.source, range(t, min(t + span, frames.stop))) for t in starts)
+        return list(pool.map(self._first_of, excerpts))
+
+    def _first_of(self, excerpt: _Excerpt) -> _Item:
+        t = excerpt.frames[0]
+        source = cast("Source", excerpt)
+        return next(
+            _Item(t, frame, mask)
+            for frame, mask in frames_with_masks(
+                source, excerpt.frames, self.job.roi_method, self.roi_params, executor=None, look_ahead=0
+            )
+        )
+
+    def _each(self, items: Iterator[_Item], pool: Executor, window: int) -> Generator[_Coded]:
+        """Encode every frame by itself, towards its own target."""
+        searches = self.encode_params.psnr is not None or self.encode_params.noise is not None
+        window = min(window, LAG - 1) if searches else window
+        if self.encode_params.noise is not None and self.noise_sigma is None:
+            first = list(islice(items, _NOISE_FRAMES))
+            self.noise_sigma = noise_of([item.frame for item in first])
+            items = chain(first, items)
+        pending: deque[Future[_Coded]] = deque()
+        steps: list[float] = []
+
+        def collect() -> _Coded:
+            coded = pending.popleft().result()
+            steps.append(coded.step)
+            return coded
+
+        for n, item in enumerate(items):
+            # A search begins where that of an earlier frame ended: one at a fixed distance, whatever the workers do.
+            start = steps[n - LAG] if searches and n >= LAG else 0
+            pending.append(pool.submit(self._code, item, step=start or None))
+            if len(pending) > window:
+                yield collect()
+        while pending:
+            yield collect()
+
+    def _code(self, item: _Item, /, *, step: float | None = None, budget_bytes: int | None = None) -> _Coded:
         try:
-            return _Coded(t, encode_frame(frame, mask, self.encode_params, measure=self.job.measure), mask)
+            encoded = encode_frame(
+                item.frame,
+                item.mask,
+                self.encode_params,
+                measure=self.job.measure,
+                noise_sigma=self.noise_sigma,
+                step=step,
+                budget_bytes=budget_bytes,
+            )
         except FlowRoIError as error:
-            raise type(error)(error.message, path=self.source.path, frame=t) from error
+            raise type(error)(error.message, path=self.source.path, frame=item.t) from error
+        return _Coded(item.t, encoded, item.mask, budget_bytes is not None)
 
     def _note(self, coded: _Coded, total: int) -> None:
         roi_mse = coded.encoded.stats.roi_mse
         psnr = 10 * math.log10(self.peak**2 / roi_mse) if roi_mse else None
         share = 1.0 if coded.mask is None else float(coded.mask.mean())
         name = self.source.frame_names[coded.t]
-        self.reports.append(FrameReport(name, len(coded.encoded.data), share, psnr))
+        self.reports.append(FrameReport(name, coded.size_bytes, share, psnr, coded.step or None))
+        if coded.limited:
+            self.limited.append(name)
         if self.progress is not None:
             self.progress(len(self.reports), total)
 
     def _warnings(self) -> list[str]:
         """Return what a user should know, once all frames have passed by."""
-        found = [*self.source.warnings, *self.notes]
+        found = [*self.source.warnings, *self.notes, *self._quality_warnings()]
         if self.job.roi_method == "none" or len(self.source) == 1:
             return found
         empty = [r.name for r in self.reports if r.roi_share == 0]
@@ -243,11 +353,32 @@ class _Run:
             found.append(f"the RoI is more than half of {_some(large)}: little to gain from it there")
         return found
 
+    def _quality_warnings(self) -> list[str]:
+        found = []
+        steps = [r.step for r in self.reports if r.step is not None]
+        if self.rate_control == "movie" and len(self.reports) > 1:
+            usual = statistics.median(steps)
+            names = [r.name for r in self.reports if r.step is not None and r.step > _COARSE * usual]
+            names += [name for name in self.limited if name not in names]
+            if names:
+                found.append(f"the rate left less for {_some(names)}: coarser there than in the rest of the movie")
+        if self.encode_params.noise is not None and self.noise_sigma is not None:
+            exact = [r.name for r in self.reports if r.step is None]
+            if self.noise_sigma < ROUNDING_NOISE:
+                found.append("hardly any camera noise was found: the noise target counts that of rounding instead")
+            if exact:
+                found.append(f"the noise target is beyond lossy coding in {_some(exact)}: the RoI is exact there")
+        return found
+
     def _manifest(self) -> dict[str, Any]:
         raw = math.prod(self.source.shape) * self.source.dtype.itemsize
         rate = raw / sum(r.size_bytes for r in self.reports)
         encode_settings = {k: v for k, v in asdict(self.encode_params).items() if v is not None}
         encode_settings["code_block_size"] = list(self.encode_params.code_block_size)
+        if self.rate_control is not None:
+            encode_settings["rate_control"] = self.rate_control
+        if self.noise_sigma is not None:
+            encode_settings["noise_sigma"] = round(self.noise_sigma, 4)
         # Losses add up over generations: once there, they are never taken back.
         losses = self.earlier_losses + ([round(rate, 3)] if self.encode_params.lossless != "all" else [])
         versions = codec_versions()
@@ -286,6 +417,8 @@ class _Run:
             dry_run=self.job.dry_run,
             warnings=tuple(self._warnings()),
             per_frame=tuple(self.reports),
+            rate_control=self.rate_control,
+            noise_sigma=self.noise_sigma,
         )
 
 

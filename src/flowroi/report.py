@@ -11,12 +11,13 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class FrameReport:
-    """One frame: its stored size, its share of RoI pixels, and its PSNR where that was measured (dB, in the RoI)."""
+    """One frame: stored size, share of RoI pixels, PSNR in the RoI where measured (dB), quantiser step where lossy."""
 
     name: str
     size_bytes: int
     roi_share: float
     roi_psnr: float | None = None
+    step: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,10 @@ class CompressionReport:
         Sizes and time are predictions, and `per_frame` holds the frames of the sample.
     warnings : tuple of str
     per_frame : tuple of FrameReport
+    rate_control : "movie", "frame" or None
+        What the rate was the rate of; None without one.
+    noise_sigma : float or None
+        The camera's noise as it was measured, grey levels, where the target was a noise.
     """
 
     source: str
@@ -60,6 +65,8 @@ class CompressionReport:
     dry_run: bool
     warnings: tuple[str, ...]
     per_frame: tuple[FrameReport, ...]
+    rate_control: str | None = None
+    noise_sigma: float | None = None
 
     @property
     def kind(self) -> str:
@@ -67,13 +74,14 @@ class CompressionReport:
         return "prediction" if self.dry_run else "compression"
 
     def summary(self) -> dict[str, Any]:
-        """Return the report with its frames put into `frame_bytes` and `roi_psnr` (dB): smallest, median, largest."""
+        """Return the report with its frames put into `frame_bytes`, `roi_psnr` (dB), `steps`: least, median, most."""
         content = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "per_frame"}
         return {
             **content,
             "warnings": list(self.warnings),
             "frame_bytes": _spread([frame.size_bytes for frame in self.per_frame]),
             "roi_psnr": _spread([frame.roi_psnr for frame in self.per_frame if frame.roi_psnr is not None]),
+            "steps": _spread([frame.step for frame in self.per_frame if frame.step is not None]),
         }
 
     def to_json(self, *, per_frame: bool = False) -> str:

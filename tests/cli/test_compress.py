@@ -46,7 +46,7 @@ def test_lossless_measured_is_strict_json_too(flow, movie):
 def test_warnings_go_to_stderr(flow, movie):
     result = flow("compress", movie, "-o", "a.ome.tif")
     assert "flowroi: warning: " in result.err
-    assert "rate 40" in result.err
+    assert "noise" in result.err
     assert result.out.count("\n") == 1
 
 
@@ -69,6 +69,9 @@ def test_same_bytes_for_any_number_of_workers(flow, movie, tmp_path, target):
         ["--rate", "nan"],
         ["--rate", "many"],
         ["--rate", "10", "--psnr", "40"],
+        ["--rate", "10", "--noise", "1"],
+        ["--noise", "0"],
+        ["--rate-control", "sometimes"],
         ["--lossless", "most"],
         ["--scaling-factor", "0.5"],
         ["--format", "zip"],

@@ -9,6 +9,7 @@ from flowroi import EncodeParams, decode, encode
 from flowroi.codec import encode_frame
 from flowroi.errors import InvalidParameterError, QualityTargetError
 from flowroi.openjpeg import openjpeg_encode
+from flowroi.roi.noise import noise_within
 
 from .decoders import ffmpeg, openjpeg, psnr_of
 
@@ -173,3 +174,54 @@ def test_bad_parameters_are_refused(arguments, words):
 def test_bad_frames_and_rois_are_refused(frame, roi, words):
     with pytest.raises(InvalidParameterError, match=words):
         encode(frame, roi, lossless="all")
+
+
+def test_frames_that_share_a_step_have_the_size_for_it(cell_movie):
+    frame, mask = cell_movie[0][0], cell_movie[1][0] > 0
+    params = EncodeParams(rate=20)
+    coded = [encode_frame(frame, mask, params, step=step, measure=True) for step in (1, 2, 4, 8, 16)]
+    assert [c.stats.step for c in coded] == [1, 2, 4, 8, 16]
+    sizes = [len(c.data) for c in coded]
+    assert sizes == sorted(sizes, reverse=True)
+    errors = [c.stats.roi_mse for c in coded]
+    assert errors == sorted(errors)
+    for c in coded:
+        error = np.square(decode(c.data).astype(float) - frame)[mask].mean()
+        assert c.stats.roi_mse == pytest.approx(error, rel=0.01)
+
+
+def test_a_shared_step_loses_nothing_against_a_budget(cell_movie):
+    frame, mask = cell_movie[0][0], cell_movie[1][0] > 0
+    share = mask.mean()
+
+    def weighted(stats):
+        return stats.roi_mse * share + stats.background_mse * (1 - share) / 25
+
+    for rate in (10, 40):
+        budget = encode_frame(frame, mask, EncodeParams(rate=rate), measure=True)
+        steps = np.geomspace(budget.stats.step / 2, budget.stats.step * 2, 40)
+        shared = [encode_frame(frame, mask, EncodeParams(rate=rate), step=step, measure=True) for step in steps]
+        best = min(weighted(c.stats) for c in shared if len(c.data) <= len(budget.data))
+        assert best <= 1.05 * weighted(budget.stats)
+
+
+def test_where_a_search_begins_changes_little(cell_movie):
+    frame, mask = cell_movie[0][0], cell_movie[1][0] > 0
+    sizes = []
+    for step in (None, 0.02, 3.0, 200.0):
+        encoded = encode_frame(frame, mask, EncodeParams(psnr=40), step=step, measure=True)
+        assert 40 <= 10 * np.log10(255**2 / encoded.stats.roi_mse) <= 40.1
+        sizes.append(len(encoded.data))
+    assert max(sizes) <= 1.02 * min(sizes)
+
+
+def test_noise_of_one_frame_is_measured_on_it(cell_movie):
+    frame, mask = cell_movie[0][0], cell_movie[1][0] > 0
+    error = np.square(decode(encode(frame, mask, noise=1)).astype(float) - frame)[mask].mean()
+    assert 0.8 * noise_within(frame) <= np.sqrt(error) <= 1.002 * noise_within(frame)
+
+
+def test_a_psnr_that_only_an_exact_frame_has_is_reached():
+    # The error is 0 at the finest step already, and the target nearly so.
+    frame = np.random.default_rng(0).integers(0, 8, (20, 20)).astype(np.uint8)
+    assert np.array_equal(decode(encode(frame, psnr=150)), frame)

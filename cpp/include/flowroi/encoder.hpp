@@ -60,6 +60,9 @@ struct Params {
   std::optional<int> refinement;            // don't-care iterations; unset = chosen from s
   std::optional<std::size_t> budget_bytes;  // at most this many bytes, container included
   std::optional<double> psnr;               // at least this PSNR inside the RoI, dB
+  // Quantiser step in grey levels, clamped to what can be signalled: equal steps are equal slopes of weighted error
+  // against bytes, so frames that share one share their quality. With psnr, the step at which its search begins.
+  std::optional<double> step;
   Lossless lossless = Lossless::none;
   bool measure = false;  // reconstruct the frame and report the true errors in Statistics
   std::string comment;   // COM marker, Latin-1 text; empty = none

@@ -25,9 +25,13 @@ def compress(
     ],
     rate: Annotated[
         float | None,
-        typer.Option(help="Compression rate: raw bytes over encoded bytes, > 1; 40 without a target."),
+        typer.Option(help="Compression rate: raw bytes over encoded bytes, > 1."),
     ] = None,
     psnr: Annotated[float | None, typer.Option(help="PSNR inside the RoI to reach, dB.")] = None,
+    noise: Annotated[
+        float | None,
+        typer.Option(help="RMS error in the RoI, at most so many times the camera's noise; 1 without a target."),
+    ] = None,
     lossless: Annotated[str | None, typer.Option(help="all or roi: what is kept exactly.")] = None,
     scaling_factor: Annotated[
         float, typer.Option("--scaling-factor", "-s", help="How much more the RoI matters than the background, >= 1.")
@@ -44,6 +48,9 @@ def compress(
     seed_area_px: options.SeedAreaPx = _ROI.seed_area_px,
     margin: options.Margin = _ROI.margin,
     max_drift_px: options.MaxDriftPx = _ROI.max_drift_px,
+    rate_control: Annotated[
+        str, typer.Option(help="movie: the rate is the whole movie's, at even quality; frame: each frame's.")
+    ] = "movie",
     codec: Annotated[str, typer.Option(help="jpeg2000 (the only one in this release).")] = "jpeg2000",
     format: Annotated[str | None, typer.Option(help="ome-tiff or jp2; by default told by the output's name.")] = None,  # noqa: A002
     levels: Annotated[int, typer.Option(help="Wavelet decomposition levels.")] = _ENCODE.levels,
@@ -100,6 +107,8 @@ def _compress_one(path: Path, target: Path, settings: dict[str, Any], out: Outpu
     summary = report.summary()
     if summary["roi_psnr"] is not None:
         text += f", PSNR in the encoder's RoI {summary['roi_psnr']['min']:.1f} to {summary['roi_psnr']['max']:.1f} dB"
+    if report.noise_sigma is not None:
+        text += f", camera noise {report.noise_sigma:.2f} grey levels"
     out.result(report.kind, summary, text)
 
 

@@ -7,10 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from flowroi.params import RoiParams
+from flowroi.params import TARGETS, RoiParams
 
 _ROI = RoiParams()
-_TARGETS = ("rate", "psnr", "lossless")
 
 
 def load_config(context: typer.Context, path: Path | None) -> Path | None:
@@ -49,11 +48,11 @@ def _option_names(context: typer.Context) -> dict[str, str]:
 
 
 def drop_overruled_targets(context: typer.Context, settings: dict[str, Any]) -> None:
-    """Where the command line names a target (rate, psnr, lossless), forget those of the configuration file."""
-    sources = {name: context.get_parameter_source(name) for name in _TARGETS}
+    """Where the command line names a target (rate, psnr, noise, lossless), forget those of the configuration file."""
+    sources = {name: context.get_parameter_source(name) for name in TARGETS}
     given = [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
     if given:
-        for name in _TARGETS:
+        for name in TARGETS:
             if name not in given:
                 settings[name] = None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
 from typing import Any
@@ -15,6 +15,10 @@ from flowroi import _core
 from flowroi.errors import InvalidParameterError, QualityTargetError
 from flowroi.params import Container, EncodeParams, Lossless
 
+# Standard deviation of what rounding to whole grey levels does.
+ROUNDING_NOISE = 12**-0.5
+# A noise target beyond the range of grey levels asks for this.
+_LEAST_PSNR = 1.0
 _PROGRESSIONS = {name: getattr(_core.Progression, name) for name in ("LRCP", "RLCP", "RPCL", "PCRL", "CPRL")}
 
 
@@ -55,6 +59,7 @@ def encode(
     *,
     rate: float | None = None,
     psnr: float | None = None,
+    noise: float | None = None,
     lossless: Lossless | None = None,
     scaling_factor: float = 5.0,
     container: Container = "jp2",
@@ -69,8 +74,8 @@ def encode(
     roi : ndarray, shape (Y, X), bool or float, optional
         Mask (True = RoI) or weights (1 = RoI, 0 = background, in between by degrees; weights above 1 are taken
         relative to the largest). Without it the whole frame is equally important.
-    rate, psnr, lossless
-        The target, exactly one: see `EncodeParams`.
+    rate, psnr, noise, lossless
+        The target, exactly one: see `EncodeParams`. One frame alone cannot tell its noise from fine texture.
     scaling_factor : float >= 1, default 5
         An error in the RoI weighs its square times the same error in the background.
     container : "jp2" or "j2k", default "jp2"
@@ -107,6 +112,7 @@ def encode(
         checked = EncodeParams(
             rate=rate,
             psnr=psnr,
+            noise=noise,
             lossless=lossless,
             scaling_factor=scaling_factor,
             container=container,
@@ -114,7 +120,12 @@ def encode(
         )
     except TypeError as error:
         raise InvalidParameterError(f"{error}; expected fields of EncodeParams") from error
-    return encode_frame(frame, roi, checked).data
+    sigma = None
+    if noise is not None:
+        from flowroi.roi.noise import noise_within
+
+        sigma = noise_within(check_frame(frame))
+    return encode_frame(frame, roi, checked, noise_sigma=sigma).data
 
 
 def encode_frame(
@@ -123,6 +134,9 @@ def encode_frame(
     params: EncodeParams,
     *,
     measure: bool = False,
+    noise_sigma: float | None = None,
+    step: float | None = None,
+    budget_bytes: int | None = None,
 ) -> EncodedFrame:
     """Encode one frame, with statistics; see `encode`.
 
@@ -134,14 +148,41 @@ def encode_frame(
         The target and the coding parameters.
     measure : bool, default False
         Also reconstruct the frame and report the exact errors; takes about as long again.
+    noise_sigma : float, optional
+        The camera's noise, grey levels; needed where `params` has `noise`.
+    step : float, optional
+        Quantiser step in grey levels, instead of the rate of `params`: frames that share one share their quality. Where
+        the target is a quality, the search for it begins there.
+    budget_bytes : int, optional
+        Instead of the rate of `params`.
+
+    Notes
+    -----
+    `stats.step` is 0 where everything, or the RoI, is exact.
     """
+    rms = None
+    if params.noise is not None:
+        if noise_sigma is None:
+            raise InvalidParameterError("a noise target needs the noise: noise_sigma is not given")
+        rms = params.noise * max(noise_sigma, ROUNDING_NOISE)
+        if rms < ROUNDING_NOISE:
+            # Decoders round: to err less, most pixels must be exact, and then all are cheaper.
+            return encode_frame(frame, roi, _exact(params), measure=measure)
     checked = check_frame(frame)
     native = native_params(params, checked)
     native.measure = measure
+    if step is not None:
+        native.budget_bytes, native.step = None, step
+    elif budget_bytes is not None:
+        native.budget_bytes = budget_bytes
+    if rms is not None:
+        native.psnr = max(20 * math.log10((2**native.significant_bits - 1) / rms), _LEAST_PSNR)
     mask, weights = _roi_arrays(roi, checked.shape)
     try:
         data, stats = _core.encode(checked, mask, weights, native)
     except ArithmeticError as error:
+        if params.noise is not None:
+            return encode_frame(frame, roi, _exact(params), measure=measure)
         raise QualityTargetError(str(error)) from error
     except ValueError as error:
         raise InvalidParameterError(str(error)) from error
@@ -149,6 +190,10 @@ def encode_frame(
     for name in ("mse", "roi_mse", "background_mse"):
         stats[name] = None if stats[name] < 0 else stats[name]
     return EncodedFrame(data, EncodeStats(**stats))
+
+
+def _exact(params: EncodeParams) -> EncodeParams:
+    return replace(params, noise=None, lossless="roi")
 
 
 def check_frame(frame: npt.NDArray[Any]) -> npt.NDArray[Any]:
