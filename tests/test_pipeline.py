@@ -12,6 +12,7 @@ import tifffile
 
 import flowroi
 import flowroi.pipeline
+from flowroi.codec import encode_frame
 from flowroi.errors import (
     CorruptDataError,
     InvalidParameterError,
@@ -20,7 +21,8 @@ from flowroi.errors import (
     QualityTargetError,
 )
 from flowroi.extraction import save_roi
-from flowroi.params import RoiParams
+from flowroi.params import EncodeParams, RoiParams
+from flowroi.roi import iter_roi
 from flowroi.sources import open_source
 
 
@@ -87,9 +89,25 @@ def test_report_is_strict_json(movie, tmp_path):
     assert "per_frame" not in json.loads(report.to_json())
 
 
-def test_fused_says_that_it_is_flow(movie, tmp_path):
-    fused = flowroi.compress(movie, tmp_path / "a.ome.tif", rate=10)
-    assert any("fused" in warning for warning in fused.warnings)
+def test_what_the_method_fell_back_to_is_said(tmp_path):
+    crowded = np.random.default_rng(0).integers(0, 2, (4, 20, 20)).repeat(6, 1).repeat(6, 2).astype(np.uint8) * 90
+    report = flowroi.compress(crowded, tmp_path / "a.ome.tif", rate=10)
+    assert any("plain JPEG 2000" in warning and "4 frames" in warning for warning in report.warnings)
+    with flowroi.open_archive(tmp_path / "a.ome.tif") as archive:
+        assert list(report.warnings) == archive.manifest["warnings"]
+
+
+def test_soft_weights_are_the_default_and_can_be_switched_off(movie, tmp_path):
+    for name, options in (("soft", {}), ("hard", {"soft_weights": False})):
+        flowroi.compress(movie, tmp_path / name, rate=10, rate_control="frame", **options)
+    pairs = list(iter_roi(movie, RoiParams()))
+    for name, weighted in (("soft", True), ("hard", False)):
+        with flowroi.open_archive(tmp_path / name) as archive:
+            assert archive.manifest["roi"]["soft_weights"] is weighted
+            for t, (frame, roi) in enumerate(pairs):
+                params = EncodeParams(rate=10)
+                alone = encode_frame(frame, roi.mask, params, weights=roi.weights if weighted else None)
+                assert archive.codestream(t) == alone.data
 
 
 def test_psnr_target_is_reached_in_every_roi(movie, tmp_path):
@@ -127,7 +145,7 @@ def test_kept_masks_are_those_of_extract_roi(movie, tmp_path):
 
 def test_masks_from_a_folder_do_what_the_extracted_ones_do(folder, tmp_path):
     save_roi(folder, tmp_path / "masks", RoiParams(), overlays=False)
-    flowroi.compress(folder, tmp_path / "direct", rate=10)
+    flowroi.compress(folder, tmp_path / "direct", rate=10, soft_weights=False)
     flowroi.compress(folder, tmp_path / "given", rate=10, roi_method=tmp_path / "masks")
     streams = [
         {name: digest for name, digest in digests(tmp_path / which).items() if name.endswith(".jp2")}
@@ -159,7 +177,8 @@ def test_dry_run_predicts_the_size_and_writes_nothing(tmp_path):
         movie, tmp_path / "a.ome.tif", psnr=35, dry_run=True, progress=lambda n, of: seen.append((n, of))
     )
     assert listing(tmp_path) == before
-    assert seen == [(n, 10) for n in range(1, 11)]
+    # Five windows of four frames, which is what fused needs to know.
+    assert seen == [(n, 20) for n in range(1, 21)]
     real = flowroi.compress(movie, tmp_path / "a.ome.tif", psnr=35)
     assert predicted.dry_run
     assert (predicted.frames, predicted.raw_bytes) == (real.frames, real.raw_bytes)

@@ -28,7 +28,6 @@ bool samples_fit(const Frame& frame, std::uint32_t bit_depth) {
 }
 
 void validate_roi(const Frame& frame, const Roi& roi, const Params& params) {
-  require(roi.mask == nullptr || roi.weights == nullptr, "both a mask and weights are given; expected one");
   require(std::isfinite(params.scaling_factor) && params.scaling_factor >= 1.0 && params.scaling_factor <= 1e4,
           "scaling_factor is " + std::to_string(params.scaling_factor) + "; expected 1 to 10000");
   if (roi.weights != nullptr) {

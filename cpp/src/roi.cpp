@@ -69,7 +69,7 @@ PixelWeights::PixelWeights(const Frame& frame, const Roi& roi, double scaling_fa
 
 void PixelWeights::row(std::uint32_t y, const Kernels& kernels, float* out) const {
   const std::size_t start = std::size_t{y} * width_;
-  if (roi_.mask != nullptr) {
+  if (roi_.weights == nullptr) {
     kernels.mask_row(roi_.mask + start, out, width_, background_);
   } else {
     const float* weights = roi_.weights + start;

@@ -22,7 +22,7 @@ struct RoiBuffers {
 };
 
 // Pixel weights of a frame: 1 in the RoI, 1 / s^2 in the background, linear in between for float weights, which are
-// taken relative to their maximum (if above one).
+// taken relative to their maximum (if above one). Where there is a mask, too, it is what PSNR and losslessness are about.
 class PixelWeights {
  public:
   PixelWeights(const Frame& frame, const Roi& roi, double scaling_factor);

@@ -31,8 +31,6 @@ FILES = {
     "roi.png": "the RoI that was found (orange) over the true cells (blue)",
     "compare.png": "a crop of one frame: original, FlowRoI, plain JPEG 2000 of the same size",
 }
-# The movie's slowest cells are beyond the default share of 0.2.
-ROI_THRESHOLD = 0.3
 _COVERED = 0.9
 _CROP_PX = 120
 _ZOOM = 4
@@ -100,7 +98,6 @@ def _fill(
         folder / "movie.tif",
         folder / "movie.ome.tif",
         rate=rate,
-        roi_threshold=ROI_THRESHOLD,
         keep_masks=True,
         progress=progress,
     )
@@ -129,7 +126,6 @@ def _fill(
         "stored_bytes": report.stored_bytes,
         "openjpeg_bytes": openjpeg_bytes,
         "rate": report.rate,
-        "roi_threshold": ROI_THRESHOLD,
         "roi_share": report.roi_share,
         "cells_covered": float(np.mean(np.array(coverage) >= _COVERED)) if coverage else None,
         "seconds": report.seconds,

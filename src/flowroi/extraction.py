@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,22 +19,25 @@ from flowroi.archives.atomic import discard, publish, temporary_beside
 from flowroi.errors import FlowRoIError, InvalidParameterError
 from flowroi.output import check_target
 from flowroi.params import RoiMethod, RoiParams, check_integer
+from flowroi.report import roi_warnings
 from flowroi.resources import available_cores, opencv_threads
-from flowroi.roi import FUSED_IS_FLOW, SINGLE_FRAME, draw_overlay, iter_roi
+from flowroi.roi import FrameRoi, RoiDiagnostics, draw_overlay, iter_roi
 from flowroi.sources import open_source
+
+_TABLE = "roi.csv"
 
 
 @dataclass(frozen=True, slots=True)
 class RoiReport:
-    """The share of RoI pixels in every frame, by name, and what a user should know."""
+    """What is known of every frame's RoI, by the frame's name, and what a user should know."""
 
-    shares: tuple[tuple[str, float], ...]
+    frames: tuple[tuple[str, RoiDiagnostics], ...]
     warnings: tuple[str, ...]
 
     @property
     def mean_share(self) -> float:
         """Mean share of RoI pixels."""
-        return float(np.mean([share for _, share in self.shares]))
+        return float(np.mean([diagnostics.roi_share for _, diagnostics in self.frames]))
 
 
 def save_roi(
@@ -56,7 +60,7 @@ def save_roi(
     source : path
         What `open_source` reads.
     target : Path
-        Folder for `<frame>_roi.png` (0 and 255) and `<frame>_overlay.png`.
+        Folder for `<frame>_roi.png` (0 and 255), `<frame>_overlay.png` and `roi.csv`: `RoiDiagnostics`, a line a frame.
     params : RoiParams
     method : "fused" or "flow", default "fused"
     workers : int, optional
@@ -81,45 +85,56 @@ def save_roi(
         check_integer("workers", workers, low=1, high=1024)
     count = workers or available_cores()
     with open_source(source, pattern=pattern, channel=channel) as opened:
-        check_target(target, inputs=[opened.path], overwrite=overwrite, replaceable=("*_roi.png", "*_overlay.png"))
+        check_target(
+            target, inputs=[opened.path], overwrite=overwrite, replaceable=("*_roi.png", "*_overlay.png", _TABLE)
+        )
         temporary = temporary_beside(target)
-        shares: list[tuple[str, float]] = []
-        pending: deque[Future[tuple[str, float]]] = deque()
+        done: list[tuple[str, RoiDiagnostics]] = []
+        pending: deque[Future[tuple[str, RoiDiagnostics]]] = deque()
 
         def collect(limit: int) -> None:
             while len(pending) > limit:
-                shares.append(pending.popleft().result())
+                done.append(pending.popleft().result())
                 if progress is not None:
-                    progress(len(shares), len(opened))
+                    progress(len(done), len(opened))
 
         try:
             temporary.mkdir()
             with opencv_threads(1), ThreadPoolExecutor(count) as pool:
                 try:
                     pairs = iter_roi(opened, params, method=method, executor=pool, look_ahead=2 * count)
-                    for (frame, mask), name in zip(pairs, opened.frame_names, strict=True):
-                        pending.append(pool.submit(_save, temporary, name, frame, mask, overlays))
+                    for (frame, roi), name in zip(pairs, opened.frame_names, strict=True):
+                        pending.append(pool.submit(_save, temporary, name, frame, roi, overlays))
                         collect(2 * count)
                     collect(0)
                 finally:
                     pool.shutdown(wait=True, cancel_futures=True)
+            _write_table(temporary / _TABLE, done)
             publish(temporary, target, overwrite=overwrite)
         except BaseException:
             discard(temporary)
             raise
-        warnings = [*opened.warnings, *([FUSED_IS_FLOW] if method == "fused" else [])]
-        if len(opened) == 1:
-            warnings.append(SINGLE_FRAME)
-    return RoiReport(tuple(shares), tuple(warnings))
+        warnings = [*opened.warnings, *roi_warnings(done)]
+    return RoiReport(tuple(done), tuple(warnings))
 
 
-def _save(
-    folder: Path, name: str, frame: npt.NDArray[Any], mask: npt.NDArray[np.bool_], overlay: bool
-) -> tuple[str, float]:
-    write_png(folder / f"{name}_roi.png", np.where(mask, np.uint8(255), np.uint8(0)))
+def _save(folder: Path, name: str, frame: npt.NDArray[Any], roi: FrameRoi, overlay: bool) -> tuple[str, RoiDiagnostics]:
+    write_png(folder / f"{name}_roi.png", np.where(roi.mask, np.uint8(255), np.uint8(0)))
     if overlay:
-        write_png(folder / f"{name}_overlay.png", draw_overlay(frame, mask))
-    return name, float(mask.mean())
+        write_png(folder / f"{name}_overlay.png", draw_overlay(frame, roi.mask, weights=roi.weights))
+    return name, roi.diagnostics
+
+
+def _write_table(path: Path, frames: list[tuple[str, RoiDiagnostics]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(
+            ("frame", "roi_share", "components", "confidence", "noise", "drift_y_px", "drift_x_px", "warning")
+        )
+        for name, known in frames:
+            numbers = (known.confidence, known.noise, *(known.drift_px or (None, None)))
+            cells = ("" if number is None else f"{number:.3f}" for number in numbers)
+            table.writerow((name, f"{known.roi_share:.5f}", known.components, *cells, known.warning))
 
 
 def write_png(path: Path, image: npt.NDArray[np.uint8]) -> None:

@@ -11,7 +11,6 @@ from flowroi.archives import FORMATS
 from flowroi.errors import InvalidParameterError
 from flowroi.masks import check_roi_method
 from flowroi.params import TARGETS, EncodeParams, RateControl, RoiParams, check_choice, check_integer
-from flowroi.roi import FUSED_IS_FLOW
 
 DEFAULT_NOISE = 1.0
 NO_TARGET = "no target was given: losses in the RoI are kept within the camera's noise (noise 1)"
@@ -23,6 +22,7 @@ class Job:
 
     format: str | None = None
     roi_method: str = "fused"
+    soft_weights: bool = True
     rate_control: RateControl = "movie"
     workers: int | None = None
     keep_masks: bool = False
@@ -33,7 +33,7 @@ class Job:
     channel: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("keep_masks", "overwrite", "dry_run", "measure"):
+        for name in ("soft_weights", "keep_masks", "overwrite", "dry_run", "measure"):
             if not isinstance(getattr(self, name), bool):
                 raise InvalidParameterError(f"{name} is {getattr(self, name)!r}; expected True or False")
         if self.format is not None and self.format not in FORMATS:
@@ -88,8 +88,6 @@ def parse_options(options: Mapping[str, Any]) -> Settings:
         groups[EncodeParams]["noise"] = DEFAULT_NOISE
         notes.append(NO_TARGET)
     job = Job(**groups[Job])
-    if job.roi_method == "fused":
-        notes.append(FUSED_IS_FLOW)
     return Settings(job, EncodeParams(**groups[EncodeParams]), RoiParams(**groups[RoiParams]), tuple(notes))
 
 

@@ -13,11 +13,13 @@ import numpy.typing as npt
 
 from flowroi.errors import CorruptDataError, InvalidParameterError, MissingInputError
 from flowroi.params import RoiMethod, RoiParams
-from flowroi.roi.extract import iter_roi
+from flowroi.roi import FrameRoi, RoiDiagnostics, iter_roi
 from flowroi.sources.base import Source
 
 Frame = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
+# Frames after its own from which the fused method has most of what it will ever know.
+_ENOUGH_AHEAD = 3
 
 
 def check_roi_method(method: str) -> None:
@@ -30,8 +32,8 @@ def check_roi_method(method: str) -> None:
 
 def frames_with_masks(
     source: Source, frames: range, method: str, params: RoiParams, executor: Executor | None, look_ahead: int
-) -> Iterator[tuple[Frame, Mask | None]]:
-    """Yield the frames with their masks, in order; None where there is no RoI (`method="none"`)."""
+) -> Iterator[tuple[Frame, FrameRoi | None]]:
+    """Yield the frames with their RoI, in order; None where there is no RoI (`method="none"`)."""
     wanted = iter(source) if len(frames) == len(source) else (source.read(t) for t in frames)
     if method in get_args(RoiMethod):
         known = cast("RoiMethod", method)
@@ -41,7 +43,18 @@ def frames_with_masks(
             yield frame, None
     else:
         for t, frame in zip(frames, wanted, strict=True):
-            yield frame, read_mask(Path(method), source.frame_names[t], frame.shape, t)
+            mask = read_mask(Path(method), source.frame_names[t], frame.shape, t)
+            pieces = cv2.connectedComponents(mask.view(np.uint8), connectivity=8)[0] - 1
+            yield frame, FrameRoi(mask, None, RoiDiagnostics(float(mask.mean()), pieces))
+
+
+def frames_for_one(method: str, params: RoiParams) -> int:
+    """Return how many frames in a row give the first of them about the RoI that the whole movie gives it."""
+    if method == "flow":
+        return (1 if params.step == "auto" else params.step) + params.adjacent_factor + 1
+    if method == "fused":
+        return min(params.look_ahead, _ENOUGH_AHEAD) + params.adjacent_factor + 1
+    return 1
 
 
 def read_mask(folder: Path, name: str, shape: tuple[int, ...], t: int) -> Mask:

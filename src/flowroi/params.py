@@ -26,21 +26,24 @@ class RoiParams:
     ----------
     denoise : bool, default True
         Median filter, then bilateral filter, before motion is estimated (the paper's "Denoise").
-    roi_threshold : float in (0, 1) or "auto", default 0.2
-        Share of the pixels, highest motion saliency first, kept as RoI (the paper's "RoI threshold").
-        `"auto"` is for methods that calibrate themselves; `flow` reads it as 0.2.
+    roi_threshold : float in (0, 1) or "auto", default "auto"
+        Share of the pixels, most salient first, kept as RoI (the paper's "RoI threshold"). With `"auto"`, `fused`
+        calibrates itself on the movie, and `flow` keeps 0.2.
     adjacent_factor : int >= 0, default 0
         Each mask is united with the masks of this many frames on either side ("Adjacent factor").
-    step : int >= 1, default 1
-        Distance in frames between the two frames of a pair; slow cells want more than 1.
+    step : int >= 1 or "auto", default "auto"
+        Distance in frames between the two frames of a pair of `flow`, which slow cells want longer (`"auto"`: 1), and
+        between the frames from which `fused` learns the background (`"auto"`: grows with the movie, from 1 to 32).
     alpha : float in [0, 1], default 0.7
         Weight of the flow magnitude against its gradient in the motion saliency.
     opening_px, closing_px : int >= 0, default 3 and 5
-        Side of the square structuring elements; 0 or 1 leaves the step out.
-    min_area_px : int >= 0, default 200
-        Connected components smaller than this are removed from the finished mask.
+        Side of the square structuring elements of `flow`; 0 or 1 leaves the step out.
+    min_area_px : int >= 0 or "auto", default "auto"
+        Connected components smaller than this are removed from the finished mask: 200 in `flow`, 32 in `fused`.
     seed_area_px : int >= 0, default 40
-        Connected components smaller than this are removed before closing.
+        Connected components smaller than this are removed before closing, in `flow`.
+    look_ahead : int >= 0, default 8
+        Frames after its own that `fused` may see before it decides on a frame; 0 where none can be waited for.
     margin : int >= 0, default 0
         The finished mask is dilated by this many pixels.
     max_drift_px : float >= 0, default 16
@@ -62,16 +65,17 @@ class RoiParams:
     """
 
     denoise: bool = True
-    roi_threshold: float | Literal["auto"] = 0.2
+    roi_threshold: float | Literal["auto"] = "auto"
     adjacent_factor: int = 0
-    step: int = 1
+    step: int | Literal["auto"] = "auto"
     alpha: float = 0.7
     opening_px: int = 3
     closing_px: int = 5
-    min_area_px: int = 200
+    min_area_px: int | Literal["auto"] = "auto"
     seed_area_px: int = 40
     margin: int = 0
     max_drift_px: float = 16.0
+    look_ahead: int = 8
 
     def __post_init__(self) -> None:
         if not isinstance(self.denoise, bool):
@@ -86,8 +90,11 @@ class RoiParams:
             ("min_area_px", 0),
             ("seed_area_px", 0),
             ("margin", 0),
+            ("look_ahead", 0),
         ):
-            check_integer(name, getattr(self, name), low=low)
+            value = getattr(self, name)
+            if value != "auto" or name not in ("step", "min_area_px"):
+                check_integer(name, value, low=low)
         _check_number("alpha", self.alpha, low=0, high=1)
         _check_number("max_drift_px", self.max_drift_px, low=0, high=math.inf)
 

@@ -23,13 +23,14 @@ from flowroi.codec import EncodedFrame, encode_frame
 from flowroi.codec.encoder import ROUNDING_NOISE
 from flowroi.errors import FlowRoIError
 from flowroi.job import Job, parse_options
-from flowroi.masks import frames_with_masks
+from flowroi.masks import frames_for_one, frames_with_masks
 from flowroi.output import check_target
 from flowroi.params import EncodeParams, RoiParams
 from flowroi.rate_control import LAG, MovieRate, survey_places
-from flowroi.report import CompressionReport, FrameReport, size_on_disk
+from flowroi.report import CompressionReport, FrameReport, roi_warnings, size_on_disk, some
 from flowroi.resources import available_cores, opencv_threads
-from flowroi.roi import SINGLE_FRAME
+from flowroi.roi import FrameRoi
+from flowroi.roi.frame_roi import WHOLE_FRAME
 from flowroi.roi.noise import noise_of
 from flowroi.sources import Source, open_source
 from flowroi.versions import codec_versions
@@ -65,7 +66,8 @@ def compress(
         Called with (frames done, frames in all).
     **options
         Fields of `EncodeParams` and `RoiParams`, and: `roi_method` ("fused", "flow", "none" or a folder of masks
-        named `<frame>_roi.png` or `<frame>.png`), `rate_control` ("movie": `rate` limits all frames together, and they
+        named `<frame>_roi.png` or `<frame>.png`), `soft_weights` (the quality falls off with the confidence of `fused`
+        instead of ending at the mask), `rate_control` ("movie": `rate` limits all frames together, and they
         share it at even quality; "frame": it limits each), `format` ("ome-tiff" or "jp2"), `workers` (threads, all
         cores by default; the archive does not depend on it), `keep_masks`, `overwrite`, `dry_run` (predict size and
         time from a sample of frames, write nothing), `measure` (PSNR in the RoI), `pattern` and `channel` (see
@@ -118,8 +120,6 @@ def compress(
         )
         earlier = _earlier_losses(opened.path)
         notes = list(settings.notes)
-        if len(opened) == 1 and job.roi_method in ("fused", "flow"):
-            notes.append(SINGLE_FRAME)
         if earlier:
             notes.append("the input is itself a lossy archive: its losses stay, and are recorded in the new one")
         run = _Run(opened, target, archive_format, job, encode_params, settings.roi, earlier, notes, progress)
@@ -129,20 +129,20 @@ def compress(
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """Frame `t` and its mask."""
+    """Frame `t` and its RoI."""
 
     t: int
     frame: npt.NDArray[Any]
-    mask: npt.NDArray[np.bool_] | None
+    roi: FrameRoi | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Coded:
-    """Frame `t`, encoded, and the mask that it was encoded with; `limited` where a movie's rate left it less."""
+    """Frame `t`, encoded, and the RoI that it was encoded with; `limited` where a movie's rate left it less."""
 
     t: int
     encoded: EncodedFrame
-    mask: npt.NDArray[np.bool_] | None
+    roi: FrameRoi | None
     limited: bool
 
     @property
@@ -219,14 +219,14 @@ class _Run:
         )
         with create_archive(self.target, self.format, layout, overwrite=job.overwrite) as writer:
             for coded in self._coded(range(len(source))):
-                writer.add(coded.encoded.data, coded.mask)
+                writer.add(coded.encoded.data, None if coded.roi is None else coded.roi.mask)
                 self._note(coded, len(source))
             writer.finish(self._manifest())
         return self._report(len(source), file_bytes=size_on_disk(self.target))
 
     def predict(self) -> CompressionReport:
         total = len(self.source)
-        window = min(total, self.roi_params.step + self.roi_params.adjacent_factor + 1)
+        window = min(total, frames_for_one(self.job.roi_method, self.roi_params))
         windows = [range(total)]
         if _SAMPLES * window < total:
             starts = np.linspace(0, total - window, _SAMPLES).astype(int).tolist()
@@ -268,12 +268,12 @@ class _Run:
 
     def _items(self, frames: range, pool: Executor, look_ahead: int) -> Iterator[_Item]:
         pairs = frames_with_masks(self.source, frames, self.job.roi_method, self.roi_params, pool, look_ahead)
-        for t, (frame, mask) in zip(frames, pairs, strict=True):
-            yield _Item(t, frame, mask)
+        for t, (frame, roi) in zip(frames, pairs, strict=True):
+            yield _Item(t, frame, roi)
 
     def _survey(self, frames: range, pool: Executor) -> list[_Item]:
         """Return a few frames from all over the movie, before it is read in order."""
-        span = self.roi_params.step + self.roi_params.adjacent_factor + 1
+        span = frames_for_one(self.job.roi_method, self.roi_params)
         starts = (frames[place] for place in survey_places(len(frames)))
         # Read here, one after the other; only the masks are made by the workers.
         excerpts = (_Excerpt(self.source, range(t, min(t + span, frames.stop))) for t in starts)
@@ -283,8 +283,8 @@ class _Run:
         t = excerpt.frames[0]
         source = cast("Source", excerpt)
         return next(
-            _Item(t, frame, mask)
-            for frame, mask in frames_with_masks(
+            _Item(t, frame, roi)
+            for frame, roi in frames_with_masks(
                 source, excerpt.frames, self.job.roi_method, self.roi_params, executor=None, look_ahead=0
             )
         )
@@ -318,8 +318,9 @@ class _Run:
         try:
             encoded = encode_frame(
                 item.frame,
-                item.mask,
+                None if item.roi is None else item.roi.mask,
                 self.encode_params,
+                weights=item.roi.weights if item.roi is not None and self.job.soft_weights else None,
                 measure=self.job.measure,
                 noise_sigma=self.noise_sigma,
                 step=step,
@@ -327,14 +328,14 @@ class _Run:
             )
         except FlowRoIError as error:
             raise type(error)(error.message, path=self.source.path, frame=item.t) from error
-        return _Coded(item.t, encoded, item.mask, budget_bytes is not None)
+        return _Coded(item.t, encoded, item.roi, budget_bytes is not None)
 
     def _note(self, coded: _Coded, total: int) -> None:
         roi_mse = coded.encoded.stats.roi_mse
         psnr = 10 * math.log10(self.peak**2 / roi_mse) if roi_mse else None
-        share = 1.0 if coded.mask is None else float(coded.mask.mean())
+        known = WHOLE_FRAME if coded.roi is None else coded.roi.diagnostics
         name = self.source.frame_names[coded.t]
-        self.reports.append(FrameReport(name, coded.size_bytes, share, psnr, coded.step or None))
+        self.reports.append(FrameReport(name, coded.size_bytes, known.roi_share, psnr, coded.step or None, known))
         if coded.limited:
             self.limited.append(name)
         if self.progress is not None:
@@ -343,14 +344,17 @@ class _Run:
     def _warnings(self) -> list[str]:
         """Return what a user should know, once all frames have passed by."""
         found = [*self.source.warnings, *self.notes, *self._quality_warnings()]
-        if self.job.roi_method == "none" or len(self.source) == 1:
+        if self.job.roi_method == "none":
+            return found
+        found += roi_warnings([(r.name, r.roi) for r in self.reports])
+        if len(self.source) == 1:
             return found
         empty = [r.name for r in self.reports if r.roi_share == 0]
-        large = [r.name for r in self.reports if r.roi_share > _LARGE_ROI]
+        large = [r.name for r in self.reports if r.roi_share > _LARGE_ROI and not r.roi.warning]
         if empty:
-            found.append(f"the RoI is empty in {_some(empty)}: coded as plain JPEG 2000")
+            found.append(f"the RoI is empty in {some(empty)}: coded as plain JPEG 2000")
         if large:
-            found.append(f"the RoI is more than half of {_some(large)}: little to gain from it there")
+            found.append(f"the RoI is more than half of {some(large)}: little to gain from it there")
         return found
 
     def _quality_warnings(self) -> list[str]:
@@ -361,13 +365,13 @@ class _Run:
             names = [r.name for r in self.reports if r.step is not None and r.step > _COARSE * usual]
             names += [name for name in self.limited if name not in names]
             if names:
-                found.append(f"the rate left less for {_some(names)}: coarser there than in the rest of the movie")
+                found.append(f"the rate left less for {some(names)}: coarser there than in the rest of the movie")
         if self.encode_params.noise is not None and self.noise_sigma is not None:
             exact = [r.name for r in self.reports if r.step is None]
             if self.noise_sigma < ROUNDING_NOISE:
                 found.append("hardly any camera noise was found: the noise target counts that of rounding instead")
             if exact:
-                found.append(f"the noise target is beyond lossy coding in {_some(exact)}: the RoI is exact there")
+                found.append(f"the noise target is beyond lossy coding in {some(exact)}: the RoI is exact there")
         return found
 
     def _manifest(self) -> dict[str, Any]:
@@ -397,7 +401,7 @@ class _Run:
     def _roi_settings(self) -> dict[str, Any]:
         method = self.job.roi_method
         if method in ("fused", "flow"):
-            return {"method": method, **asdict(self.roi_params)}
+            return {"method": method, "soft_weights": self.job.soft_weights, **asdict(self.roi_params)}
         return {"method": method if method == "none" else f"masks from {Path(method).name}"}
 
     def _report(self, frames: int, *, file_bytes: int) -> CompressionReport:
@@ -431,8 +435,3 @@ def _earlier_losses(path: Path | None) -> list[float]:
             return list(archive.manifest["lossy_ratio"]) if archive.manifest["lossy"] else []
     except FlowRoIError:
         return []
-
-
-def _some(names: list[str]) -> str:
-    shown = ", ".join(names[:3])
-    return f"frame {shown}" if len(names) == 1 else f"{len(names)} frames ({shown}{', ...' if len(names) > 3 else ''})"

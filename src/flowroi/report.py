@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 import statistics
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from flowroi.roi.frame_roi import WHOLE_FRAME, RoiDiagnostics
+
 
 @dataclass(frozen=True, slots=True)
 class FrameReport:
-    """One frame: stored size, share of RoI pixels, PSNR in the RoI where measured (dB), quantiser step where lossy."""
+    """One frame: its stored size, its RoI, the PSNR there where measured (dB), the quantiser step where lossy."""
 
     name: str
     size_bytes: int
     roi_share: float
     roi_psnr: float | None = None
     step: float | None = None
+    roi: RoiDiagnostics = WHOLE_FRAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ class CompressionReport:
             **content,
             "warnings": list(self.warnings),
             "frame_bytes": _spread([frame.size_bytes for frame in self.per_frame]),
+            "roi_confidence": _spread([f.roi.confidence for f in self.per_frame if f.roi.confidence is not None]),
             "roi_psnr": _spread([frame.roi_psnr for frame in self.per_frame if frame.roi_psnr is not None]),
             "steps": _spread([frame.step for frame in self.per_frame if frame.step is not None]),
         }
@@ -111,3 +116,18 @@ def size_on_disk(path: Path) -> int:
     if path.is_dir():
         return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     return path.stat().st_size
+
+
+def roi_warnings(frames: Iterable[tuple[str, RoiDiagnostics]]) -> list[str]:
+    """Gather the frames' warnings: each text once, with the names of its frames."""
+    names: dict[str, list[str]] = {}
+    for name, diagnostics in frames:
+        if diagnostics.warning:
+            names.setdefault(diagnostics.warning, []).append(name)
+    return [f"{text} ({some(of)})" for text, of in names.items()]
+
+
+def some(names: list[str]) -> str:
+    """Name up to three frames, and say how many there are."""
+    shown = ", ".join(names[:3])
+    return f"frame {shown}" if len(names) == 1 else f"{len(names)} frames ({shown}{', ...' if len(names) > 3 else ''})"

@@ -1,7 +1,10 @@
 """`flowroi roi` through the command line."""
 
+import csv
+
 import cv2
 import numpy as np
+import pytest
 
 import flowroi
 
@@ -23,7 +26,13 @@ def test_masks_are_those_of_extract_roi_and_overlays_show_them(flow, movie, fram
     assert overlays.shape == (4, 120, 160, 3)
     coloured = np.ptp(overlays.astype(int), axis=3) > 20
     assert coloured[masks > 0].mean() > coloured[masks == 0].mean()
-    assert sorted(p.name for p in (tmp_path / "out").iterdir())[:2] == ["t000_overlay.png", "t000_roi.png"]
+    names = sorted(p.name for p in (tmp_path / "out").iterdir())
+    assert names[:3] == ["roi.csv", "t000_overlay.png", "t000_roi.png"]
+    with (tmp_path / "out" / "roi.csv").open(newline="") as file:
+        table = list(csv.DictReader(file))
+    assert [row["frame"] for row in table] == [frame["name"] for frame in report["per_frame"]]
+    assert float(table[2]["roi_share"]) == pytest.approx((masks[2] > 0).mean(), abs=1e-5)
+    assert float(table[2]["noise"]) == pytest.approx(report["per_frame"][2]["noise"], abs=1e-3)
 
 
 def test_workers_do_not_change_the_files(flow, movie, tmp_path):
@@ -35,7 +44,7 @@ def test_workers_do_not_change_the_files(flow, movie, tmp_path):
 
 def test_overlays_may_be_left_out(flow, movie, tmp_path):
     assert flow("roi", movie, "-o", "out", "--no-overlays").code == 0
-    assert len(list((tmp_path / "out").iterdir())) == 4
+    assert len(list((tmp_path / "out").iterdir())) == 5
 
 
 def test_bad_values_and_places(flow, movie, tmp_path):
@@ -50,7 +59,7 @@ def test_overwriting_only_masks_and_only_when_asked(flow, movie, tmp_path):
     flow("roi", movie, "-o", "out")
     assert flow("roi", movie, "-o", "out").code == 1
     assert flow("roi", movie, "-o", "out", "--overwrite", "--no-overlays").code == 0
-    assert len(list((tmp_path / "out").iterdir())) == 4
+    assert len(list((tmp_path / "out").iterdir())) == 5
     (tmp_path / "out" / "notes.txt").write_text("mine")
     assert flow("roi", movie, "-o", "out", "--overwrite").code == 1
     assert (tmp_path / "out" / "notes.txt").read_text() == "mine"

@@ -46,8 +46,12 @@ def test_nothing_moves_nothing_is_kept():
     assert not extract_roi(still, method="flow").any()
 
 
-def test_one_frame_is_all_roi():
-    assert extract_roi(movie_of_blob(1)).all()
+def test_one_frame_shows_no_motion():
+    one = movie_of_blob(1)
+    assert extract_roi(one, method="flow").all()
+    roi = extract_roi(one, method="fused")[0]
+    assert roi[22:38, 12:28].mean() > 0.9
+    assert roi.mean() < 0.15
 
 
 @pytest.mark.parametrize("shape", [(3, 1, 1), (2, 1, 50), (4, 3, 3), (2, 40, 2)])
@@ -67,26 +71,31 @@ def test_adjacent_masks_are_united():
 
 def test_steps_pair_frames_further_apart():
     movie = movie_of_blob(8, speed=1)
-    every_second = extract_roi(movie[::2], **SMALL)
-    stepped = extract_roi(movie, step=2, **SMALL)
+    every_second = extract_roi(movie[::2], method="flow", **SMALL)
+    stepped = extract_roi(movie, method="flow", step=2, **SMALL)
     assert np.array_equal(stepped[0], every_second[0])
-    assert np.array_equal(stepped[6], extract_roi(movie[[6, 4]], **SMALL)[0])
-    assert extract_roi(movie[:2], step=5, **SMALL).shape == (2, 96, 128)
+    assert np.array_equal(stepped[6], extract_roi(movie[[6, 4]], method="flow", **SMALL)[0])
+    assert extract_roi(movie[:2], method="flow", step=5, **SMALL).shape == (2, 96, 128)
 
 
-def test_masks_do_not_depend_on_threads_or_on_how_frames_come():
-    movie = movie_of_blob(9)
-    params = RoiParams(adjacent_factor=1, step=2, **SMALL)
-    expected = extract_roi(movie, params)
-    assert np.array_equal(extract_roi(iter(list(movie)), params), expected)
+@pytest.mark.parametrize("method", ["flow", "fused"])
+def test_masks_do_not_depend_on_threads_or_on_how_frames_come(method):
+    movie = movie_of_blob(25)
+    params = RoiParams(adjacent_factor=1, step=2, look_ahead=3, **SMALL)
+    expected = list(iter_roi(movie, params, method=method))
+    assert np.array_equal(extract_roi(iter(list(movie)), params, method=method), [roi.mask for _, roi in expected])
     for workers in (1, 3):
         with ThreadPoolExecutor(workers) as pool:
-            pairs = list(iter_roi(iter(movie), params, executor=pool, look_ahead=2 * workers))
-        assert np.array_equal(np.stack([mask for _, mask in pairs]), expected)
-        assert np.array_equal(np.stack([frame for frame, _ in pairs]), movie)
+            pairs = list(iter_roi(iter(movie), params, method=method, executor=pool, look_ahead=2 * workers))
+        for (frame, roi), (_, same), original in zip(pairs, expected, movie, strict=True):
+            assert np.array_equal(roi.mask, same.mask)
+            assert np.array_equal(roi.weights, same.weights)
+            assert roi.diagnostics == same.diagnostics
+            assert np.array_equal(frame, original)
 
 
-def test_reading_ahead_is_bounded():
+@pytest.mark.parametrize(("method", "needed"), [("flow", 3 + 2), ("fused", 6 + 2)])
+def test_reading_ahead_is_bounded(method, needed):
     read = []
 
     def frames():
@@ -94,9 +103,9 @@ def test_reading_ahead_is_bounded():
             read.append(t)
             yield frame
 
-    params = RoiParams(step=3, adjacent_factor=2)
-    for out, _ in enumerate(iter_roi(frames(), params, look_ahead=4)):
-        assert max(read) <= out + 3 + 2 + 4
+    params = RoiParams(step=3, adjacent_factor=2, look_ahead=6)
+    for out, _ in enumerate(iter_roi(frames(), params, method=method, look_ahead=4)):
+        assert max(read) <= out + needed + 4
 
 
 @pytest.mark.parametrize(
@@ -125,6 +134,10 @@ def test_bad_frames_are_refused(frames, words):
         {"adjacent_factor": -1},
         {"adjacent_factor": 1.5},
         {"step": 0},
+        {"step": "some"},
+        {"min_area_px": -1},
+        {"look_ahead": -1},
+        {"look_ahead": "auto"},
         {"alpha": 2},
         {"denoise": 1},
         {"margin": -1},

@@ -38,7 +38,8 @@ struct Frame {
 };
 
 // The region of interest, of the frame's size and row-major: a mask (non-zero = RoI), or weights where 1 is the
-// RoI and 0 the background; neither = the whole frame is equally important.
+// RoI and 0 the background; neither = the whole frame is equally important. Both: the weights steer the bits, the mask
+// says which pixels a PSNR, max-shift or losslessness is about.
 struct Roi {
   const std::uint8_t* mask = nullptr;
   const float* weights = nullptr;

@@ -37,6 +37,10 @@ def compress(
         float, typer.Option("--scaling-factor", "-s", help="How much more the RoI matters than the background, >= 1.")
     ] = _ENCODE.scaling_factor,
     roi_method: Annotated[str, typer.Option(help="fused, flow, none, or a folder of masks.")] = "fused",
+    soft_weights: Annotated[
+        bool,
+        typer.Option("--soft-weights/--hard-weights", help="Let the quality fall off with confidence (fused), or not."),
+    ] = True,
     denoise: options.Denoise = _ROI.denoise,
     roi_threshold: options.RoiThreshold = _ROI.roi_threshold,
     adjacent_factor: options.AdjacentFactor = _ROI.adjacent_factor,
@@ -48,6 +52,7 @@ def compress(
     seed_area_px: options.SeedAreaPx = _ROI.seed_area_px,
     margin: options.Margin = _ROI.margin,
     max_drift_px: options.MaxDriftPx = _ROI.max_drift_px,
+    look_ahead: options.LookAhead = _ROI.look_ahead,
     rate_control: Annotated[
         str, typer.Option(help="movie: the rate is the whole movie's, at even quality; frame: each frame's.")
     ] = "movie",

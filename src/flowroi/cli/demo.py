@@ -40,8 +40,7 @@ def _text(result: dict[str, Any]) -> str:
         (
             f"{result['frames']} frames, {size_text(result['raw_bytes'])} raw, {result['rate']:.1f}:1, in "
             f"{result['seconds']:.1f} s",
-            f"RoI threshold {result['roi_threshold']:g}: the RoI is {result['roi_share']:.0%} of the pixels and covers "
-            f"{result['cells_covered']:.1%} of the cells",
+            f"the RoI is {result['roi_share']:.0%} of the pixels and covers {result['cells_covered']:.1%} of the cells",
             f"{result['frames_verified']} of {result['frames']} frames read back: every checksum fits, all decode",
             "",
             f"{'':28} {'size':>9}  {'PSNR, true cells':>17}  {'PSNR, elsewhere':>16}",

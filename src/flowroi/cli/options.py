@@ -57,12 +57,20 @@ def drop_overruled_targets(context: typer.Context, settings: dict[str, Any]) -> 
                 settings[name] = None
 
 
-def _threshold(text: str | float) -> float | str:
-    """Return a RoI threshold as RoiParams takes it; what is not a number is left for it to refuse."""
+def _share(text: str | float) -> float | str:
+    """Return a share of the pixels as RoiParams takes it; what is not a number is left for it to refuse."""
     try:
         return float(text)
     except ValueError:
         return str(text)
+
+
+def _whole(text: Any) -> Any:
+    """Return a whole number likewise; a file may hold a number already."""
+    try:
+        return int(text) if isinstance(text, str) else text
+    except ValueError:
+        return text
 
 
 Inputs = Annotated[list[Path], typer.Argument(metavar="INPUT", help="Movies: folders, TIFF, video, .npy.")]
@@ -79,16 +87,26 @@ Pattern = Annotated[
     str | None, typer.Option(help="For folders: regular expression of frame names, with a group (?P<time>\\d+).")
 ]
 Channel = Annotated[int | None, typer.Option(help="Which channel to read where there are several, from 0.")]
-Denoise = Annotated[bool, typer.Option(help="Median and bilateral filter before the flow.")]
+Denoise = Annotated[bool, typer.Option(help="Median and bilateral filter before the motion (flow).")]
 RoiThreshold = Annotated[
-    Any, typer.Option(help="Share of the pixels kept as RoI, in (0, 1), or auto.", parser=_threshold, metavar="SHARE")
+    Any, typer.Option(help="Share of the pixels kept as RoI, in (0, 1), or auto.", parser=_share, metavar="SHARE")
 ]
 AdjacentFactor = Annotated[int, typer.Option(help="Unite each mask with those of so many frames on either side.")]
-Step = Annotated[int, typer.Option(help="Frames between the two of a pair; more than 1 for slow cells.")]
-Alpha = Annotated[float, typer.Option(help="Weight of the flow against its gradient, 0 to 1.")]
-OpeningPx = Annotated[int, typer.Option(help="Side of the mask's opening, px; 0 leaves it out.")]
-ClosingPx = Annotated[int, typer.Option(help="Side of the mask's closing, px; 0 leaves it out.")]
-MinAreaPx = Annotated[int, typer.Option(help="Smallest piece of the mask that is kept, px.")]
-SeedAreaPx = Annotated[int, typer.Option(help="Smallest piece that is kept before closing, px.")]
+Step = Annotated[
+    Any,
+    typer.Option(
+        help="Frames between the two of a pair (flow) or those of the background (fused), or auto.",
+        parser=_whole,
+        metavar="FRAMES",
+    ),
+]
+Alpha = Annotated[float, typer.Option(help="Weight of the flow against its gradient (flow), 0 to 1.")]
+OpeningPx = Annotated[int, typer.Option(help="Side of the mask's opening (flow), px; 0 leaves it out.")]
+ClosingPx = Annotated[int, typer.Option(help="Side of the mask's closing (flow), px; 0 leaves it out.")]
+MinAreaPx = Annotated[
+    Any, typer.Option(help="Smallest piece of the mask that is kept, px, or auto.", parser=_whole, metavar="PX")
+]
+LookAhead = Annotated[int, typer.Option(help="Frames after its own that fused may see before it decides on one.")]
+SeedAreaPx = Annotated[int, typer.Option(help="Smallest piece that is kept before closing (flow), px.")]
 Margin = Annotated[int, typer.Option(help="Grow the masks by so many px.")]
 MaxDriftPx = Annotated[float, typer.Option(help="Largest shift of the stage from frame to frame, px.")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -30,6 +30,7 @@ def roi(
     seed_area_px: options.SeedAreaPx = _ROI.seed_area_px,
     margin: options.Margin = _ROI.margin,
     max_drift_px: options.MaxDriftPx = _ROI.max_drift_px,
+    look_ahead: options.LookAhead = _ROI.look_ahead,
     workers: options.Workers = None,
     overlays: Annotated[bool, typer.Option(help="Draw the masks over the frames, too.")] = True,
     pattern: options.Pattern = None,
@@ -62,10 +63,10 @@ def roi(
     data = {
         "source": str(source),
         "target": str(output),
-        "frames": len(report.shares),
+        "frames": len(report.frames),
         "roi_share": report.mean_share,
-        "per_frame": [{"name": name, "roi_share": share} for name, share in report.shares],
+        "per_frame": [{"name": name, **asdict(diagnostics)} for name, diagnostics in report.frames],
         "warnings": list(report.warnings),
     }
-    text = f"{shown(source)} -> {shown(output)}: {len(report.shares)} masks, RoI {report.mean_share:.1%} of the pixels"
+    text = f"{shown(source)} -> {shown(output)}: {len(report.frames)} masks, RoI {report.mean_share:.1%} of the pixels"
     out.result("roi", data, text)

@@ -133,6 +133,7 @@ def encode_frame(
     roi: npt.NDArray[Any] | None,
     params: EncodeParams,
     *,
+    weights: npt.NDArray[np.float32] | None = None,
     measure: bool = False,
     noise_sigma: float | None = None,
     step: float | None = None,
@@ -146,6 +147,9 @@ def encode_frame(
         As in `encode`.
     params : EncodeParams
         The target and the coding parameters.
+    weights : ndarray, shape (Y, X), float32, optional
+        Beside a mask: how much each pixel matters, 0 to 1. The mask then says only which pixels a PSNR, max-shift or a
+        lossless RoI is about.
     measure : bool, default False
         Also reconstruct the frame and report the exact errors; takes about as long again.
     noise_sigma : float, optional
@@ -167,7 +171,7 @@ def encode_frame(
         rms = params.noise * max(noise_sigma, ROUNDING_NOISE)
         if rms < ROUNDING_NOISE:
             # Decoders round: to err less, most pixels must be exact, and then all are cheaper.
-            return encode_frame(frame, roi, _exact(params), measure=measure)
+            return encode_frame(frame, roi, _exact(params), weights=weights, measure=measure)
     checked = check_frame(frame)
     native = native_params(params, checked)
     native.measure = measure
@@ -177,12 +181,14 @@ def encode_frame(
         native.budget_bytes = budget_bytes
     if rms is not None:
         native.psnr = max(20 * math.log10((2**native.significant_bits - 1) / rms), _LEAST_PSNR)
-    mask, weights = _roi_arrays(roi, checked.shape)
+    mask, importance = _roi_arrays(roi, checked.shape)
+    if weights is not None:
+        importance = _roi_arrays(weights, checked.shape)[1]
     try:
-        data, stats = _core.encode(checked, mask, weights, native)
+        data, stats = _core.encode(checked, mask, importance, native)
     except ArithmeticError as error:
         if params.noise is not None:
-            return encode_frame(frame, roi, _exact(params), measure=measure)
+            return encode_frame(frame, roi, _exact(params), weights=weights, measure=measure)
         raise QualityTargetError(str(error)) from error
     except ValueError as error:
         raise InvalidParameterError(str(error)) from error

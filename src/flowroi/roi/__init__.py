@@ -1,6 +1,7 @@
-"""RoI extraction: where the cells are, found by their motion."""
+"""RoI extraction: where the cells are, found by their motion and their looks."""
 
-from flowroi.roi.extract import FUSED_IS_FLOW, SINGLE_FRAME, extract_roi, iter_roi
+from flowroi.roi.extract import extract_roi, iter_roi
+from flowroi.roi.frame_roi import FrameRoi, RoiDiagnostics
 from flowroi.roi.overlay import draw_overlay
 
-__all__ = ["FUSED_IS_FLOW", "SINGLE_FRAME", "draw_overlay", "extract_roi", "iter_roi"]
+__all__ = ["FrameRoi", "RoiDiagnostics", "draw_overlay", "extract_roi", "iter_roi"]

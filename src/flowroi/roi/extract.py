@@ -12,11 +12,9 @@ import numpy.typing as npt
 from flowroi.errors import InvalidParameterError
 from flowroi.params import RoiMethod, RoiParams
 from flowroi.roi.flow_extraction import FlowExtraction
+from flowroi.roi.frame_roi import FrameRoi
+from flowroi.roi.fused_extraction import FusedExtraction
 from flowroi.roi.grey import Frame
-from flowroi.roi.mask import Mask
-
-FUSED_IS_FLOW = 'roi method "fused" is not built yet and uses "flow", the paper\'s method, in this release'
-SINGLE_FRAME = "one frame only: no motion can be seen, so the whole frame is the RoI (plain JPEG 2000)"
 
 
 def extract_roi(
@@ -31,11 +29,12 @@ def extract_roi(
     Parameters
     ----------
     frames : ndarray, shape (T, Y, X), or iterable of (Y, X) frames, uint8 or uint16
-        At least one frame. A single frame shows no motion: its mask is all True.
+        At least one frame. A single frame shows no motion: `flow` returns a mask that is all True, `fused` goes by
+        appearance.
     params : RoiParams, optional
-        The paper's defaults if not given.
+        The defaults if not given.
     method : "fused" or "flow", default "fused"
-        `"flow"` is the paper's method. `"fused"` is not built yet and gives the same in this release.
+        `"fused"` weighs motion and appearance against a background model; `"flow"` is the paper's method.
     **overrides
         Fields of `RoiParams` to change.
 
@@ -62,7 +61,7 @@ def extract_roi(
     (True, False)
     """
     checked = (params or RoiParams()).with_overrides(**overrides)
-    masks = [mask for _, mask in iter_roi(frames, checked, method=method)]
+    masks = [roi.mask for _, roi in iter_roi(frames, checked, method=method)]
     return np.stack(masks)
 
 
@@ -73,7 +72,7 @@ def iter_roi(
     method: RoiMethod = "fused",
     executor: Executor | None = None,
     look_ahead: int = 0,
-) -> Iterator[tuple[Frame, Mask]]:
+) -> Iterator[tuple[Frame, FrameRoi]]:
     """Yield every frame with its mask, in order, reading only a few frames ahead.
 
     Parameters
@@ -84,16 +83,18 @@ def iter_roi(
     executor : Executor, optional
         Threads that share the work; the masks do not depend on it.
     look_ahead : int, default 0
-        Frames read beyond the `step + adjacent_factor` that a mask needs, to keep an executor busy.
+        Frames read beyond those that a mask needs (`adjacent_factor`, and `step` in `flow` or the parameters'
+        `look_ahead` in `fused`), to keep an executor busy.
 
     Yields
     ------
-    (ndarray, ndarray)
-        The frame as it came, and its mask, (Y, X) bool.
+    (ndarray, FrameRoi)
+        The frame as it came, and its RoI.
     """
     if method not in get_args(RoiMethod):
         raise InvalidParameterError(f"method is {method!r}; expected one of {', '.join(get_args(RoiMethod))}")
-    return FlowExtraction(params, executor, look_ahead).run(_checked(frames))
+    extraction = FlowExtraction if method == "flow" else FusedExtraction
+    return extraction(params, executor, look_ahead).run(_checked(frames))
 
 
 def _checked(frames: Iterable[Frame]) -> Iterator[Frame]:

@@ -8,16 +8,20 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 
 from flowroi.params import RoiParams
 from flowroi.roi.denoise import denoise
+from flowroi.roi.frame_roi import FrameRoi, Mask, RoiDiagnostics
 from flowroi.roi.grey import Frame, GreyMapping
-from flowroi.roi.mask import Mask, roi_mask
+from flowroi.roi.mask import roi_mask
 from flowroi.roi.optical_flow import dense_flow
 from flowroi.roi.reduced import REDUCTION, Plane, enlarge, reduce_frame
 from flowroi.roi.saliency import motion_saliency
 from flowroi.roi.stabilise import Pattern, move, pattern_of, shift_between
+
+SINGLE_FRAME = "one frame only: no motion can be seen, so the whole frame is the RoI (plain JPEG 2000)"
 
 
 @dataclass(slots=True)
@@ -34,12 +38,13 @@ class FlowExtraction:
 
     def __init__(self, params: RoiParams, executor: Executor | None, look_ahead: int) -> None:
         self.params = params
+        self.step = 1 if params.step == "auto" else params.step
         self.executor = executor
         self.look_ahead = look_ahead
 
-    def run(self, frames: Iterator[Frame]) -> Iterator[tuple[Frame, Mask]]:
-        """Yield every frame with its mask, in order."""
-        step, reach = self.params.step, self.params.adjacent_factor
+    def run(self, frames: Iterator[Frame]) -> Iterator[tuple[Frame, FrameRoi]]:
+        """Yield every frame with its RoI, in order."""
+        step, reach = self.step, self.params.adjacent_factor
         ahead = step + reach + self.look_ahead
         raw: deque[Frame] = deque()  # those not yet given back
         prepared: dict[int, Future[_Prepared]] = {}
@@ -68,15 +73,15 @@ class FlowExtraction:
                 if t != out:
                     union = union | masks[t].result()
             masks.pop(out - reach, None)
-            yield raw.popleft(), union
+            yield raw.popleft(), _described(union, alone=read == 1)
             out += 1
 
     def _pair(self, t: int, total: int, prepared: dict[int, Future[_Prepared]]) -> Future[Mask]:
         """Mask of frame t: from frame t + step, or near the end (when `total` is the movie's length) from t - step."""
-        if t + self.params.step < total:
-            other = t + self.params.step
-        elif t - self.params.step >= 0:
-            other = t - self.params.step
+        if t + self.step < total:
+            other = t + self.step
+        elif t - self.step >= 0:
+            other = t - self.step
         else:
             # A movie shorter than the step: the frame farthest away that there is.
             other = total - 1 if total - 1 - t >= t else 0
@@ -105,3 +110,8 @@ def _mask_of_pair(first: Future[_Prepared], second: Future[_Prepared] | None, pa
     drift = shift_between(here.pattern, there.pattern, params.max_drift_px)
     flow = dense_flow(here.smooth, move(there.smooth, -drift.dy / REDUCTION, -drift.dx / REDUCTION))
     return roi_mask(enlarge(motion_saliency(flow, params.alpha), here.shape), params)
+
+
+def _described(mask: Mask, *, alone: bool) -> FrameRoi:
+    pieces = cv2.connectedComponents(mask.view(np.uint8), connectivity=8)[0] - 1
+    return FrameRoi(mask, None, RoiDiagnostics(float(mask.mean()), pieces, warning=SINGLE_FRAME if alone else ""))

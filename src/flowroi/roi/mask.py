@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from flowroi.params import RoiParams
+from flowroi.roi.frame_roi import Mask
 
-Mask = npt.NDArray[np.bool_]
 _BINS = 4096
 
 
@@ -38,7 +38,7 @@ def roi_mask(saliency: npt.NDArray[np.float32], params: RoiParams) -> Mask:
     mask = _morphology(mask, cv2.MORPH_OPEN, params.opening_px)
     mask = remove_small(mask, params.seed_area_px)
     mask = _morphology(mask, cv2.MORPH_CLOSE, params.closing_px)
-    mask = remove_small(mask, params.min_area_px)
+    mask = remove_small(mask, 200 if params.min_area_px == "auto" else params.min_area_px)
     return dilate(mask.view(np.bool_), params.margin)
 
 

@@ -8,21 +8,25 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from flowroi.roi.frame_roi import Mask, Weights
 from flowroi.roi.grey import Frame
-from flowroi.roi.mask import Mask
 
 # Orange from the Okabe-Ito palette: told apart by colour-blind readers, and unlike any grey.
 OUTLINE_RGB = (230, 159, 0)
-TINT = 0.18
+TINT = 0.25
 
 
-def draw_overlay(frame: Frame, mask: Mask, *, truth: npt.NDArray[Any] | None = None) -> npt.NDArray[np.uint8]:
+def draw_overlay(
+    frame: Frame, mask: Mask, *, weights: Weights | None = None, truth: npt.NDArray[Any] | None = None
+) -> npt.NDArray[np.uint8]:
     """Draw the outline of the RoI, and a light tint inside it, over a frame stretched to full contrast.
 
     Parameters
     ----------
     frame : ndarray, shape (Y, X), uint8 or uint16
     mask : ndarray, shape (Y, X), bool
+    weights : ndarray, shape (Y, X), float32, optional
+        Importance, 0 to 1, that sets the strength of the tint; by default the mask.
     truth : ndarray, shape (Y, X), integer, optional
         Labels of the true cells, outlined in blue.
 
@@ -41,7 +45,8 @@ def draw_overlay(frame: Frame, mask: Mask, *, truth: npt.NDArray[Any] | None = N
     low, high = (float(q) for q in np.quantile(frame, (0.001, 0.999)))
     grey = np.clip((frame.astype(np.float32) - low) * (255 / max(high - low, 1.0)), 0, 255)
     rgb = np.repeat(grey[..., None], 3, axis=2)
-    rgb[mask] = (1 - TINT) * rgb[mask] + TINT * np.array(OUTLINE_RGB, np.float32)
+    tint = np.float32(TINT) * (mask.astype(np.float32) if weights is None else weights)[..., None]
+    rgb += tint * (np.array(OUTLINE_RGB, np.float32) - rgb)
     canvas = np.ascontiguousarray(rgb.astype(np.uint8))
     _outline(canvas, mask, OUTLINE_RGB)
     if truth is not None:
