@@ -14,24 +14,18 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
-from itertools import islice
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from flowroi import RoiParams, extract_roi, synthetic_movie
+from flowroi import RoiParams, extract_roi
 from flowroi.resources import opencv_threads
 from flowroi.roi.grey import GreyMapping
-from flowroi.sources import open_source
+from movies import SYNTHETIC, area_ratio, covered_shares, load
 
 Array = npt.NDArray[Any]
-SYNTHETIC: dict[str, dict[str, float]] = {
-    "synth": {},
-    "synth_slow": {"speed_um_per_min": 6.0},
-    "synth_drift": {"drift_px": 1.0},
-}
 LONGEST_SHIFT_PX = 16.0
 WEAKEST_RESPONSE = 0.7
 
@@ -78,25 +72,6 @@ def without_small(mask: Array, area_px: int) -> Array:
     return keep[labels].astype(np.uint8)
 
 
-def load(name: str, labels: str | None, count: int) -> tuple[Array, Array]:
-    if name in SYNTHETIC:
-        movie = synthetic_movie(frames=count, seed=731, **SYNTHETIC[name])
-        return movie.frames, movie.labels
-    if labels is None:
-        raise SystemExit("--labels: a TIFF or a folder of label images, one a frame")
-    frames, truth = (np.stack(list(islice(open_source(source), count))) for source in (name, labels))
-    return frames, truth
-
-
-def coverage(masks: Array, labels: Array) -> tuple[float, float]:
-    """Return the share of cells that are covered to 90 %, and the masks' area over the cells'."""
-    covered = []
-    for mask, truth in zip(masks, labels, strict=True):
-        area, inside = np.bincount(truth.ravel()), np.bincount(truth[mask], minlength=truth.max() + 1)
-        covered.extend((inside[1:] / np.maximum(area[1:], 1) >= 0.9)[area[1:] > 0])
-    return float(np.mean(covered)), float(masks.sum() / max((labels > 0).sum(), 1))
-
-
 def seconds(run: Callable[[], Any]) -> float:
     start = time.perf_counter()
     run()
@@ -111,7 +86,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--share", type=float, default=0.2, help="roi_threshold")
     args = parser.parse_args()
-    frames, labels = load(args.movie, args.labels, args.frames)
+    frames, labels = load(args.movie, args.labels, frames=args.frames)
     params = RoiParams(roi_threshold=args.share)
     with opencv_threads(1):
         ours, plain = extract_roi(frames, params, method="flow"), plain_masks(frames, args.share)
@@ -124,10 +99,10 @@ def main() -> None:
         ]
     megapixels = frames.size / 1e6
     for name, masks, spent in (("plain", plain, [p for p, _ in times]), ("flow", ours, [o for _, o in times])):
-        covered, area = coverage(masks, labels)
+        covered = np.mean(covered_shares(masks, labels) >= 0.9)
         print(
             f"{name:6} {1e3 * statistics.median(spent) / megapixels:6.1f} ms/MP, {covered:6.1%} of the cells covered, "
-            f"{area:.2f} x their area, {masks.mean():.1%} of the frame"
+            f"{area_ratio(masks, labels):.2f} x their area, {masks.mean():.1%} of the frame"
         )
     overlaps = (ours & plain).sum(axis=(1, 2)) / np.maximum((ours | plain).sum(axis=(1, 2)), 1)
     ratios = [p / o for p, o in times]

@@ -21,16 +21,14 @@ import numpy as np
 import numpy.typing as npt
 
 from flowroi import compress, open_archive, synthetic_movie
-from flowroi.sources import open_source
+from movies import SYNTHETIC, load
 
 Frame = npt.NDArray[Any]
 
 
-def synthetic(*, rising: bool) -> tuple[Frame, Frame]:
+def rising() -> tuple[Frame, Frame]:
     options: dict[str, Any] = {"frames": 60, "seed": 731}
     full = synthetic_movie(**options)
-    if not rising:
-        return full.frames, full.labels
     empty = synthetic_movie(cells=0, **options)
     shown = np.linspace(26, 156, 60)[:, None, None]
     labels = np.where(full.labels <= shown, full.labels, 0)
@@ -40,15 +38,6 @@ def synthetic(*, rising: bool) -> tuple[Frame, Frame]:
 
 def grown(labels: Frame, side: int) -> Frame:
     return np.stack([cv2.dilate((frame > 0).astype(np.uint8), np.ones((side, side), np.uint8)) > 0 for frame in labels])
-
-
-def load(name: str, labels: str | None) -> tuple[Frame, Frame]:
-    if name in ("rising", "synth"):
-        return synthetic(rising=name == "rising")
-    if labels is None:
-        raise SystemExit("--labels: a folder of label images, one a frame")
-    frames = np.stack(list(open_source(name)))
-    return frames, np.stack([cv2.imread(str(p), cv2.IMREAD_UNCHANGED) for p in sorted(Path(labels).iterdir())])
 
 
 def measure(frames: Frame, cells: Frame, folder: Path, **options: Any) -> str:
@@ -71,10 +60,13 @@ def measure(frames: Frame, cells: Frame, folder: Path, **options: Any) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("movie", help="rising, synth, or a movie")
-    parser.add_argument("--labels", help="true cells of a movie: a folder of images")
+    parser.add_argument("movie", help=f"rising, {', '.join(SYNTHETIC)}, or a movie")
+    parser.add_argument("--labels", help="true cells of a movie: TIFF, or a folder of images")
     args = parser.parse_args()
-    frames, labels = load(args.movie, args.labels)
+    if args.movie == "rising":
+        frames, labels = rising()
+    else:
+        frames, labels = load(args.movie, args.labels, frames=60 if args.movie in SYNTHETIC else None)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "masks").mkdir()

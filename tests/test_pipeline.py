@@ -177,8 +177,8 @@ def test_dry_run_predicts_the_size_and_writes_nothing(tmp_path):
         movie, tmp_path / "a.ome.tif", psnr=35, dry_run=True, progress=lambda n, of: seen.append((n, of))
     )
     assert listing(tmp_path) == before
-    # Five windows of four frames, which is what fused needs to know.
-    assert seen == [(n, 20) for n in range(1, 21)]
+    # Five windows of three frames, from which fused knows what it needs.
+    assert seen == [(n, 15) for n in range(1, 16)]
     real = flowroi.compress(movie, tmp_path / "a.ome.tif", psnr=35)
     assert predicted.dry_run
     assert (predicted.frames, predicted.raw_bytes) == (real.frames, real.raw_bytes)

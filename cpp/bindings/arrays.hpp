@@ -47,4 +47,13 @@ void require_same_size(const Frame& frame, const Plane<T>& roi) {
   }
 }
 
+// 1 where the weights have the frame's size, 2 where they have half of it.
+inline std::uint32_t weights_reduction(const Frame& frame, const Plane<float>& weights) {
+  const auto half = [](std::uint32_t n) { return n / 2 + n % 2; };
+  if (weights.shape(0) == frame.height && weights.shape(1) == frame.width) return 1;
+  if (weights.shape(0) == half(frame.height) && weights.shape(1) == half(frame.width)) return 2;
+  require_same_size(frame, weights);
+  return 1;
+}
+
 }  // namespace flowroi::bindings

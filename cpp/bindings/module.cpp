@@ -55,7 +55,7 @@ Result encode_plane(const Plane<Sample>& plane, const std::optional<Plane<std::u
     roi.mask = mask->data();
   }
   if (weights) {
-    require_same_size(frame, *weights);
+    roi.weights_reduction = weights_reduction(frame, *weights);
     roi.weights = weights->data();
   }
   return run(frame, roi, params);

@@ -31,7 +31,9 @@ void validate_roi(const Frame& frame, const Roi& roi, const Params& params) {
   require(std::isfinite(params.scaling_factor) && params.scaling_factor >= 1.0 && params.scaling_factor <= 1e4,
           "scaling_factor is " + std::to_string(params.scaling_factor) + "; expected 1 to 10000");
   if (roi.weights != nullptr) {
-    const std::size_t count = std::size_t{frame.width} * frame.height;
+    require(roi.weights_reduction == 1 || (roi.weights_reduction == 2 && roi.mask != nullptr),
+            "weights of half the size without a mask; expected both");
+    const std::size_t count = weight_count(frame, roi);
     bool good = true;
     for (std::size_t i = 0; i < count; ++i) good &= roi.weights[i] >= 0.0F && roi.weights[i] <= 1e6F;
     require(good, "a RoI weight is negative, above 1e6 or not a number; expected 0 (background) to 1 (RoI)");

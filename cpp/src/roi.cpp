@@ -50,14 +50,16 @@ Reach reach_of(std::ptrdiff_t i, bool reversible) {
 
 }  // namespace
 
-PixelWeights::PixelWeights(const Frame& frame, const Roi& roi, double scaling_factor) : roi_(roi), width_(frame.width) {
+PixelWeights::PixelWeights(const Frame& frame, const Roi& roi, double scaling_factor)
+    : roi_(roi), width_(frame.width), height_(frame.height) {
   if (roi.mask == nullptr && roi.weights == nullptr) return;
-  const std::size_t count = std::size_t{frame.width} * frame.height;
   if (roi.weights != nullptr) {
+    const std::size_t count = weight_count(frame, roi);
     const float largest = *std::max_element(roi.weights, roi.weights + count);
     if (largest > 1) scale_ = 1 / largest;
     uniform_ = std::all_of(roi.weights, roi.weights + count, [&](float w) { return w == roi.weights[0]; });
   } else {
+    const std::size_t count = std::size_t{frame.width} * frame.height;
     const auto is_roi = [](std::uint8_t m) { return m != 0; };
     const bool first = roi.mask[0] != 0;
     uniform_ = std::all_of(roi.mask, roi.mask + count, [&](std::uint8_t m) { return is_roi(m) == first; });
@@ -71,11 +73,34 @@ void PixelWeights::row(std::uint32_t y, const Kernels& kernels, float* out) cons
   const std::size_t start = std::size_t{y} * width_;
   if (roi_.weights == nullptr) {
     kernels.mask_row(roi_.mask + start, out, width_, background_);
+  } else if (roi_.weights_reduction == 2) {
+    interpolated_row(y, out);
   } else {
     const float* weights = roi_.weights + start;
     const float slope = (1 - background_) * scale_;
     for (std::uint32_t x = 0; x < width_; ++x) out[x] = background_ + slope * weights[x];
   }
+}
+
+// Bilinear: a pixel lies a quarter of a weight's side from its centre.
+void PixelWeights::interpolated_row(std::uint32_t y, float* out) const {
+  const std::uint32_t width = width_ / 2 + width_ % 2;
+  const std::uint32_t last = height_ / 2 + height_ % 2 - 1;
+  const std::uint32_t near = y / 2;
+  const std::uint32_t far = y % 2 == 0 ? near - (near > 0) : std::min(near + 1, last);
+  const float* nearer = roi_.weights + std::size_t{near} * width;
+  const float* farther = roi_.weights + std::size_t{far} * width;
+  const float slope = (1 - background_) * scale_;
+  blended_.resize(std::size_t{width} + 2);
+  float* row = blended_.data() + 1;
+  for (std::uint32_t k = 0; k < width; ++k) row[k] = background_ + slope * (0.75F * nearer[k] + 0.25F * farther[k]);
+  row[-1] = row[0];
+  row[width] = row[width - 1];
+  for (std::uint32_t k = 0; k < width_ / 2; ++k) {
+    out[2 * k] = 0.75F * row[k] + 0.25F * row[std::ptrdiff_t{k} - 1];
+    out[2 * k + 1] = 0.75F * row[k] + 0.25F * row[k + 1];
+  }
+  if (width_ % 2 != 0) out[width_ - 1] = 0.75F * row[width - 1] + 0.25F * row[std::ptrdiff_t{width} - 2];
 }
 
 void root_weights(const PixelWeights& weights, const Geometry& g, bool reversible, const Kernels& kernels,

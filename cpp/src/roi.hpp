@@ -22,13 +22,15 @@ struct RoiBuffers {
 };
 
 // Pixel weights of a frame: 1 in the RoI, 1 / s^2 in the background, linear in between for float weights, which are
-// taken relative to their maximum (if above one). Where there is a mask, too, it is what PSNR and losslessness are about.
+// taken relative to their maximum (if above one). Where there is a mask, too, it is what PSNR and losslessness are
+// about.
 class PixelWeights {
  public:
   PixelWeights(const Frame& frame, const Roi& roi, double scaling_factor);
   float background() const { return background_; }
   // Whether every pixel weighs the same, which is plain coding.
   bool uniform() const { return uniform_; }
+  // Weights of a row of pixels; one thread at a time.
   void row(std::uint32_t y, const Kernels& kernels, float* out) const;
   // Share of pixel i in the RoI, 0 to 1; for PSNR.
   float membership(std::size_t i) const {
@@ -37,8 +39,12 @@ class PixelWeights {
   }
 
  private:
+  void interpolated_row(std::uint32_t y, float* out) const;
+
   Roi roi_;
   std::uint32_t width_;
+  std::uint32_t height_;
+  mutable std::vector<float> blended_;
   float background_ = 1;
   float scale_ = 1;
   bool uniform_ = true;

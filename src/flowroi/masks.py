@@ -19,7 +19,7 @@ from flowroi.sources.base import Source
 Frame = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
 # Frames after its own from which the fused method has most of what it will ever know.
-_ENOUGH_AHEAD = 3
+_ENOUGH_AHEAD = 2
 
 
 def check_roi_method(method: str) -> None:

@@ -252,7 +252,7 @@ class _Run:
 
     def _coded(self, frames: range) -> Generator[_Coded]:
         """Encode frames in order, with a few in flight for each worker."""
-        window = 2 * self.workers
+        window = 4 * self.workers
         with ThreadPoolExecutor(self.workers, thread_name_prefix="flowroi") as pool:
             items = self._items(frames, pool, window)
             try:

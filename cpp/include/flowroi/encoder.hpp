@@ -43,7 +43,16 @@ struct Frame {
 struct Roi {
   const std::uint8_t* mask = nullptr;
   const float* weights = nullptr;
+  // 1, or 2 where the weights are of half the frame's width and height, rounded up, and interpolated; they then come
+  // beside a mask.
+  std::uint32_t weights_reduction = 1;
 };
+
+// Number of weights that belong to a frame.
+inline std::size_t weight_count(const Frame& frame, const Roi& roi) {
+  const std::uint32_t r = roi.weights_reduction;
+  return std::size_t{frame.width / r + (frame.width % r != 0)} * (frame.height / r + (frame.height % r != 0));
+}
 
 struct Params {
   std::uint32_t bit_depth = 8;         // 1..16, the precision stored in SIZ

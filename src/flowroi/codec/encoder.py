@@ -147,9 +147,9 @@ def encode_frame(
         As in `encode`.
     params : EncodeParams
         The target and the coding parameters.
-    weights : ndarray, shape (Y, X), float32, optional
-        Beside a mask: how much each pixel matters, 0 to 1. The mask then says only which pixels a PSNR, max-shift or a
-        lossless RoI is about.
+    weights : ndarray, shape (Y, X) or (ceil(Y / 2), ceil(X / 2)), float32, optional
+        Beside a mask: how much each pixel matters, 0 to 1; interpolated where it is of half the size. The mask then
+        says only which pixels a PSNR, max-shift or a lossless RoI is about.
     measure : bool, default False
         Also reconstruct the frame and report the exact errors; takes about as long again.
     noise_sigma : float, optional
@@ -183,7 +183,8 @@ def encode_frame(
         native.psnr = max(20 * math.log10((2**native.significant_bits - 1) / rms), _LEAST_PSNR)
     mask, importance = _roi_arrays(roi, checked.shape)
     if weights is not None:
-        importance = _roi_arrays(weights, checked.shape)[1]
+        half = tuple(-(-n // 2) for n in checked.shape)
+        importance = _roi_arrays(weights, half if weights.shape == half else checked.shape)[1]
     try:
         data, stats = _core.encode(checked, mask, importance, native)
     except ArithmeticError as error:

@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from flowroi.roi.reduced import REDUCTION, Plane
-from flowroi.roi.stabilise import Shift, move
+from flowroi.roi.stabilise import SMALLEST_SHIFT, Shift, move
 
 # Odd, so that the median is a sample. A pixel that cells cover a fifth of the time is told rightly but once in 200.
 SAMPLES = 15
@@ -87,7 +87,7 @@ class BackgroundModel:
             # The view has moved on: what is known lies outside of it.
             self._current = self._combine(position)
             return self._current
-        if dy == 0 and dx == 0:
+        if max(abs(dy), abs(dx)) < SMALLEST_SHIFT:
             return known
         return Background(move(known.plate, dy, dx), move(known.change, dy, dx), position, known.samples)
 

@@ -66,9 +66,10 @@ def find_cells(
     motion_known : bool
         Whether the background model has seen enough to tell what lies still.
     """
-    threshold = np.maximum(evidence.around * np.float32(_OF_AROUND), np.float32(max(_WEAK, _OF_TYPICAL * typical)))
+    threshold = evidence.around * np.float32(_OF_AROUND)
+    np.maximum(threshold, np.float32(max(_WEAK, _OF_TYPICAL * typical)), out=threshold)
     strong = max(STRONG, _STRONG_OF_TYPICAL * typical)
-    relative = evidence.ratio / threshold
+    relative = np.divide(evidence.ratio, threshold, out=threshold)
     if share is None:
         mask = _connected_to(evidence.ratio > strong, relative > 1)
     else:
@@ -77,40 +78,48 @@ def find_cells(
     mask = _fill_holes(mask)
     mask = np.asarray(cv2.erode(mask, _disc(_SPREAD_PX), borderType=cv2.BORDER_REPLICATE), np.uint8)
     mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((_OPENING_PX, _OPENING_PX), np.uint8)), np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
+    count, labels = _pieces(mask, 8)
     inside = np.flatnonzero(mask)
-    piece = np.asarray(labels).ravel()[inside].astype(np.int64)
-    strength = np.bincount(piece, evidence.ratio.ravel()[inside], count)
-    keep = stats[:, cv2.CC_STAT_AREA] >= min_area
-    keep[0] = False
+    piece = np.take(labels, inside)
+    contrast = np.take(evidence.ratio, inside)
+    strength = np.bincount(piece, contrast, count)
+    keep = np.bincount(piece, minlength=count) >= max(min_area, 1)
     still = False
     removed = 0
     if motion_known:
-        moves = np.bincount(piece, evidence.motion.ravel()[inside], count) >= _STILL * strength
+        moves = np.bincount(piece, np.take(evidence.motion, inside), count) >= _STILL * strength
         still = bool(strength[keep & moves].sum() < _MOVING_AT_LEAST * strength[keep].sum())
         if not still:
             removed = int((keep & ~moves).sum())
             keep &= moves
     peaks = np.zeros(count, np.float32)
-    np.maximum.at(peaks, piece, evidence.ratio.ravel()[inside])
-    kept = keep.view(np.uint8)[labels]
+    np.maximum.at(peaks, piece, contrast)
+    kept = np.take(keep.view(np.uint8), labels)
     peak = float(np.median(peaks[keep]) / strong) if keep.any() else 0.0
     return FoundCells(kept, relative, int(keep.sum()), removed, still, peak)
 
 
 def _connected_to(seeds: npt.NDArray[np.bool_], mask: npt.NDArray[np.bool_]) -> Bits:
     """Return the connected pieces of `mask` that hold a seed."""
-    count, labels = cv2.connectedComponents(mask.view(np.uint8), connectivity=8, ltype=cv2.CV_32S)
+    count, labels = _pieces(mask.view(np.uint8), 8)
     keep = np.zeros(count, np.uint8)
-    keep[labels[seeds & mask]] = 1
-    return np.asarray(keep[labels], np.uint8)
+    keep[np.take(labels, np.flatnonzero(seeds))] = 1
+    keep[0] = 0
+    return np.take(keep, labels)
 
 
 def _fill_holes(mask: Bits) -> Bits:
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(1 - mask, connectivity=4, ltype=cv2.CV_32S)
-    fill = (stats[:, cv2.CC_STAT_AREA] <= _LARGEST_HOLE * mask.size).astype(np.uint8)
+    """Fill what is enclosed by the mask, or by it and the border, and not too large."""
+    count, labels = _pieces(1 - mask, 4)
+    fill = (np.bincount(labels.ravel(), minlength=count) <= _LARGEST_HOLE * mask.size).astype(np.uint8)
     fill[0] = 1
-    return np.asarray(fill[labels], np.uint8)
+    return np.take(fill, labels)
+
+
+def _pieces(mask: Bits, connectivity: int) -> tuple[int, npt.NDArray[np.int32]]:
+    """Label connected pieces. Areas are counted elsewhere: asking OpenCV for them, too, takes much longer."""
+    count, labels = cv2.connectedComponents(mask, connectivity=connectivity, ltype=cv2.CV_32S)
+    return count, np.asarray(labels, np.int32)
 
 
 def _disc(radius_px: int) -> Bits:

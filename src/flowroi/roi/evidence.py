@@ -28,6 +28,8 @@ STRONG = 3.0
 # Places of less spread than this (grey levels) are constant: saturated, black, masked out. They tell nothing of noise.
 _CONSTANT = 0.05
 _NOISE_BINS_PER_OCTAVE = 16
+# Medians of a plane are taken on every so-manieth row and column.
+_SPARSE = 6
 _NOISE_OCTAVES = 22
 
 
@@ -47,7 +49,7 @@ class Appearance:
 
 def appearance_of(reduced: Plane) -> Appearance:
     """Return what a reduced frame shows by itself."""
-    level = float(np.median(reduced[::4, ::4]))
+    level = float(np.median(reduced[::_SPARSE, ::_SPARSE]))
     # Around zero, so that squares of deep samples keep their precision.
     centred = reduced - np.float32(level)
     mean = _mean(centred, _TEXTURE_PX)
@@ -100,7 +102,7 @@ def evidence_of(reduced: Plane, appearance: Appearance, background: Background |
     if background is not None:
         difference = _mean(reduced - background.plate, _DIFFERENCE_PX)
         # What is left of flicker shifts the whole frame.
-        difference -= np.float32(np.median(difference[::4, ::4]))
+        difference -= np.float32(np.median(difference[::_SPARSE, ::_SPARSE]))
         power += difference * difference
         motion = np.maximum(np.abs(difference), _mean(background.change, _DIFFERENCE_PX)) * np.float32(1 / noise)
     ratio = np.sqrt(power) * np.float32(1 / noise)

@@ -51,8 +51,8 @@ class FrameRoi:
     Attributes
     ----------
     mask : ndarray, shape (Y, X), bool
-    weights : ndarray, shape (Y, X), float32, or None
-        Importance of every pixel, 0 to 1; None where the mask says it all.
+    weights : ndarray, shape (ceil(Y / 2), ceil(X / 2)), float32, or None
+        Importance, 0 to 1, at half the resolution; None where the mask says it all.
     diagnostics : RoiDiagnostics
     """
 

@@ -89,7 +89,8 @@ class FusedExtraction:
                 read += 1
             if out >= read:
                 return
-            while decided < read and (ended or decided + self.params.look_ahead < read):
+            # Half of what is read ahead waits to be looked at, half to be decided, so that an executor has both to do.
+            while decided < read and (ended or decided + self.params.look_ahead + self.look_ahead // 2 < read):
                 while learnt < min(read, decided + self.params.look_ahead + 1):
                     self._learn(learnt, seen.pop(learnt).result())
                     learnt += 1
@@ -104,7 +105,7 @@ class FusedExtraction:
         level = seen.appearance.level
         self.first_level = self.first_level or level
         gain = self.first_level / level if level > 0 and self.first_level > 0 else 1.0
-        plane = seen.plane * np.float32(gain)
+        plane = seen.plane if gain == 1 else seen.plane * np.float32(gain)
         self.learnt[t] = _Learnt(plane, seen.appearance, self.tracker.add(seen.pattern))
         self.recent.append(seen.appearance)
         if not self._flickers(level):
@@ -179,7 +180,7 @@ def _weights(cells: FoundCells, mask: Mask, margin: int) -> Any:
     reduced = cells.mask
     if margin:
         reduced = np.asarray(reduce_frame(mask.view(np.uint8)) > 0.5).view(np.uint8)
-    return soft_weights(reduced, cells.relative, mask.shape)
+    return soft_weights(reduced, cells.relative)
 
 
 def _united(near: list[FrameRoi], middle: int) -> FrameRoi:
@@ -190,6 +191,6 @@ def _united(near: list[FrameRoi], middle: int) -> FrameRoi:
     weights = here.weights
     for roi in near:
         # Without weights a mask is its own.
-        theirs = roi.mask.astype(np.float32) if roi.weights is None else roi.weights
+        theirs = reduce_frame(roi.mask.view(np.uint8)) if roi.weights is None else roi.weights
         weights = theirs if weights is None else np.maximum(weights, theirs)
     return FrameRoi(mask, weights, replace(here.diagnostics, roi_share=float(mask.mean())))

@@ -72,8 +72,9 @@ def remove_small(mask: npt.NDArray[np.uint8], area_px: int) -> npt.NDArray[np.ui
     """
     if area_px <= 1:
         return mask
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
-    keep = (stats[:, cv2.CC_STAT_AREA] >= area_px).astype(np.uint8)
+    # Much quicker than asking OpenCV for the areas along with the labels.
+    _, labels = cv2.connectedComponents(mask, connectivity=8, ltype=cv2.CV_32S)
+    keep = (np.bincount(np.asarray(labels).ravel()) >= area_px).astype(np.uint8)
     keep[0] = 0
     return np.asarray(keep[labels])
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from flowroi.roi.frame_roi import Mask, Weights
 from flowroi.roi.grey import Frame
+from flowroi.roi.reduced import enlarge
 
 # Orange from the Okabe-Ito palette: told apart by colour-blind readers, and unlike any grey.
 OUTLINE_RGB = (230, 159, 0)
@@ -25,7 +26,7 @@ def draw_overlay(
     ----------
     frame : ndarray, shape (Y, X), uint8 or uint16
     mask : ndarray, shape (Y, X), bool
-    weights : ndarray, shape (Y, X), float32, optional
+    weights : ndarray, shape (ceil(Y / 2), ceil(X / 2)), float32, optional
         Importance, 0 to 1, that sets the strength of the tint; by default the mask.
     truth : ndarray, shape (Y, X), integer, optional
         Labels of the true cells, outlined in blue.
@@ -45,7 +46,7 @@ def draw_overlay(
     low, high = (float(q) for q in np.quantile(frame, (0.001, 0.999)))
     grey = np.clip((frame.astype(np.float32) - low) * (255 / max(high - low, 1.0)), 0, 255)
     rgb = np.repeat(grey[..., None], 3, axis=2)
-    tint = np.float32(TINT) * (mask.astype(np.float32) if weights is None else weights)[..., None]
+    tint = np.float32(TINT) * (mask.astype(np.float32) if weights is None else enlarge(weights, frame.shape))[..., None]
     rgb += tint * (np.array(OUTLINE_RGB, np.float32) - rgb)
     canvas = np.ascontiguousarray(rgb.astype(np.uint8))
     _outline(canvas, mask, OUTLINE_RGB)

@@ -35,6 +35,8 @@ _CELL_NEIGHBOURHOOD = 11
 _MOST_STRONG = 1 / 8
 # A pattern of less than this is the rounding of a constant frame.
 _LEAST_PATTERN = 0.01
+# The middle of the frame, so much on a side, is looked at: more costs more than it tells.
+_LARGEST_SIDE = 320
 # A key frame is replaced when the view has moved by this share of a side.
 _LONGEST_FROM_KEY = 0.25
 
@@ -64,6 +66,7 @@ def pattern_of(reduced: Plane) -> Pattern:
     """Return what the stage carries along in a reduced frame."""
     if min(reduced.shape) < SMALLEST_SIDE:
         return Pattern(None)
+    reduced = _middle(reduced)
     rows, columns = (_good_size(n) for n in reduced.shape)
     high = reduced - cv2.blur(reduced, (_HIGH_PASS, _HIGH_PASS))
     typical = float(np.median(np.abs(high[::3, ::3]))) * 1.4826
@@ -162,6 +165,11 @@ def move(plane: npt.NDArray[Any], dy: float, dx: float) -> npt.NDArray[Any]:
 def _vertex(before: float, peak: float, after: float) -> float:
     curvature = float(before) - 2 * float(peak) + float(after)
     return 0.0 if curvature == 0 else 0.5 * (float(before) - float(after)) / curvature
+
+
+def _middle(plane: Plane) -> Plane:
+    cut = (slice(max(0, n - _LARGEST_SIDE) // 2, max(0, n - _LARGEST_SIDE) // 2 + _LARGEST_SIDE) for n in plane.shape)
+    return plane[tuple(cut)]
 
 
 @lru_cache(maxsize=16)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flowroi.roi.frame_roi import Weights
-from flowroi.roi.reduced import Plane, enlarge
+from flowroi.roi.reduced import Plane
 
 # The outline is uncertain by about this much, reduced px.
 _OUTLINE_SIGMA = 1.0
@@ -15,17 +15,15 @@ _OUTLINE_SIGMA = 1.0
 _ALMOST = 0.2
 
 
-def soft_weights(mask: npt.NDArray[np.uint8], relative: Plane, shape: tuple[int, ...]) -> Weights:
+def soft_weights(mask: npt.NDArray[np.uint8], relative: Plane) -> Weights:
     """Return the weights that belong to a mask at half resolution.
 
     Parameters
     ----------
-    mask : ndarray, shape (Y / 2, X / 2), uint8
+    mask : ndarray, shape (Y, X), uint8
         0 or 1.
-    relative : ndarray, shape (Y / 2, X / 2), float32
+    relative : ndarray, shape (Y, X), float32
         Evidence as a multiple of what the mask asks for.
-    shape : (int, int)
-        Of the frame.
 
     Returns
     -------
@@ -37,12 +35,13 @@ def soft_weights(mask: npt.NDArray[np.uint8], relative: Plane, shape: tuple[int,
     --------
     >>> import numpy as np
     >>> mask = np.zeros((20, 20), np.uint8); mask[5:15, 5:15] = 1
-    >>> weights = soft_weights(mask, np.full((20, 20), 0.5, np.float32), (40, 40))
-    >>> round(float(weights[20, 20]), 2), round(float(weights[0, 0]), 2)
+    >>> weights = soft_weights(mask, np.full((20, 20), 0.5, np.float32))
+    >>> round(float(weights[10, 10]), 2), round(float(weights[0, 0]), 2)
     (1.0, 0.05)
     """
     weights = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), _OUTLINE_SIGMA, borderType=cv2.BORDER_REPLICATE)
     evidence = np.minimum(relative, 1)
     evidence *= evidence
     evidence *= np.float32(_ALMOST)
-    return enlarge(np.minimum(np.maximum(weights, evidence), 1), shape)
+    np.maximum(weights, evidence, out=evidence)
+    return np.minimum(evidence, 1, out=evidence)
