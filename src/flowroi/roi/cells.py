@@ -21,12 +21,14 @@ _OF_TYPICAL = 0.12
 # Somewhere a cell must be as strong as this part of a typical one (and as STRONG).
 _STRONG_OF_TYPICAL = 0.2
 # Holes up to this share of the frame belong to the cell around them.
-_LARGEST_HOLE = 0.02
+_LARGEST_HOLE = 0.01
 # Windows spread the evidence beyond the outline by about this many reduced px.
 _SPREAD_PX = 1
 _OPENING_PX = 3
+# A piece smaller than this part of a typical one (half of all RoI pixels lie in larger ones) is none.
+_SMALLEST_OF_TYPICAL = 0.01
 # A piece whose change in time is less than this part of its contrast lies still.
-_STILL = 0.35
+_STILL = 0.25
 # Where less than this part of the evidence moves, stillness does not tell dirt from cells.
 _MOVING_AT_LEAST = 0.25
 
@@ -76,14 +78,15 @@ def find_cells(
         largest = max(float(evidence.ratio.max()), 1e-6)
         mask = top_share(evidence.ratio * np.float32(1 / largest), share).view(np.uint8)
     mask = _fill_holes(mask)
-    mask = np.asarray(cv2.erode(mask, _disc(_SPREAD_PX), borderType=cv2.BORDER_REPLICATE), np.uint8)
+    if share is None:
+        mask = np.asarray(cv2.erode(mask, _disc(_SPREAD_PX), borderType=cv2.BORDER_REPLICATE), np.uint8)
     mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((_OPENING_PX, _OPENING_PX), np.uint8)), np.uint8)
     count, labels = _pieces(mask, 8)
     inside = np.flatnonzero(mask)
     piece = np.take(labels, inside)
     contrast = np.take(evidence.ratio, inside)
     strength = np.bincount(piece, contrast, count)
-    keep = np.bincount(piece, minlength=count) >= max(min_area, 1)
+    keep = _large_enough(np.bincount(piece, minlength=count), labels, min_area)
     still = False
     removed = 0
     if motion_known:
@@ -114,6 +117,16 @@ def _fill_holes(mask: Bits) -> Bits:
     fill = (np.bincount(labels.ravel(), minlength=count) <= _LARGEST_HOLE * mask.size).astype(np.uint8)
     fill[0] = 1
     return np.take(fill, labels)
+
+
+def _large_enough(areas: npt.NDArray[np.intp], labels: npt.NDArray[np.int32], min_area: float) -> npt.NDArray[np.bool_]:
+    """Tell which pieces are not much smaller than the others; of those at the border only `min_area` is asked."""
+    descending = np.sort(areas)[::-1]
+    typical = descending[np.searchsorted(np.cumsum(descending), areas.sum() / 2)]
+    keep = areas >= max(min_area, _SMALLEST_OF_TYPICAL * float(typical), 1)
+    for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        keep[edge] = areas[edge] >= max(min_area, 1)
+    return keep
 
 
 def _pieces(mask: Bits, connectivity: int) -> tuple[int, npt.NDArray[np.int32]]:

@@ -22,7 +22,7 @@ _DIFFERENCE_PX = 3
 # The neighbourhood of a cell's size in which it is judged how strong a cell is.
 NEIGHBOURHOOD_PX = 9
 # Rounding to whole grey levels, averaged over four pixels, is the least noise there is.
-_LEAST_NOISE = 0.15
+LEAST_NOISE = 0.15
 # Signal-to-noise ratio that noise does not reach.
 STRONG = 3.0
 # Places of less spread than this (grey levels) are constant: saturated, black, masked out. They tell nothing of noise.
@@ -71,7 +71,7 @@ def commonest_deviation(variance: npt.NDArray[np.float32]) -> float:
     """
     spread = variance[variance > _CONSTANT * _CONSTANT]
     if spread.size == 0:
-        return _LEAST_NOISE
+        return LEAST_NOISE
     half_octaves = np.log2(spread) * np.float32(0.5) - np.float32(np.log2(_CONSTANT))
     bins = _NOISE_BINS_PER_OCTAVE * _NOISE_OCTAVES
     counts = np.bincount(
@@ -79,7 +79,7 @@ def commonest_deviation(variance: npt.NDArray[np.float32]) -> float:
     ).astype(np.float32)
     smooth = np.convolve(counts, np.ones(5, np.float32), "same")
     octave = (int(smooth.argmax()) + 0.5) / _NOISE_BINS_PER_OCTAVE
-    return max(_LEAST_NOISE, float(_CONSTANT * 2**octave))
+    return max(LEAST_NOISE, float(_CONSTANT * 2**octave))
 
 
 @dataclass(frozen=True, slots=True)

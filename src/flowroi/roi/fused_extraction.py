@@ -17,18 +17,21 @@ import numpy as np
 from flowroi.params import RoiParams
 from flowroi.roi.background import SAMPLES, Background, BackgroundModel
 from flowroi.roi.cells import FoundCells, find_cells
-from flowroi.roi.evidence import Appearance, appearance_of, evidence_of
+from flowroi.roi.evidence import LEAST_NOISE, Appearance, appearance_of, evidence_of
 from flowroi.roi.frame_roi import FrameRoi, Mask, RoiDiagnostics
 from flowroi.roi.grey import Frame
 from flowroi.roi.mask import dilate
+from flowroi.roi.noise import noise_within
 from flowroi.roi.reduced import REDUCTION, Plane, reduce_frame
 from flowroi.roi.stabilise import Pattern, Shift, StageTracker, pattern_of
 from flowroi.roi.weights import soft_weights
 
 # With fewer samples of the background, what moves and what lies still cannot be told apart.
-_FEWEST_SAMPLES = 5
+_FEWEST_SAMPLES = 8
 # A mask of more than this says that background cannot be told from cells.
 _LARGEST_SHARE = 0.6
+# So does a background that varies by so many times what differs from pixel to pixel.
+_MOST_TEXTURE = 10.0
 # A frame brighter or darker than its neighbours by more than this is not held against the background model.
 _LARGEST_FLICKER = 0.25
 _SMALLEST_CELL_PX = 32
@@ -41,11 +44,12 @@ STILL = "nothing moves, so dirt cannot be told from cells: both are in the RoI"
 
 @dataclass(slots=True)
 class _Seen:
-    """A frame at half resolution, and what it shows by itself."""
+    """A frame at half resolution, what it shows by itself, and what differs from pixel to pixel (noise), reduced."""
 
     plane: Plane
     appearance: Appearance
     pattern: Pattern
+    grain: float
 
 
 @dataclass(slots=True)
@@ -55,6 +59,7 @@ class _Learnt:
     plane: Plane
     appearance: Appearance
     position: Shift
+    grain: float
 
 
 class FusedExtraction:
@@ -106,7 +111,7 @@ class FusedExtraction:
         self.first_level = self.first_level or level
         gain = self.first_level / level if level > 0 and self.first_level > 0 else 1.0
         plane = seen.plane if gain == 1 else seen.plane * np.float32(gain)
-        self.learnt[t] = _Learnt(plane, seen.appearance, self.tracker.add(seen.pattern))
+        self.learnt[t] = _Learnt(plane, seen.appearance, self.tracker.add(seen.pattern), seen.grain)
         self.recent.append(seen.appearance)
         if not self._flickers(level):
             self.background.learn(t, plane, self.learnt[t].position)
@@ -134,7 +139,7 @@ class FusedExtraction:
 
 def _look(frame: Frame) -> _Seen:
     plane = reduce_frame(frame)
-    return _Seen(plane, appearance_of(plane), pattern_of(plane))
+    return _Seen(plane, appearance_of(plane), pattern_of(plane), noise_within(frame) / REDUCTION)
 
 
 def _frame_roi(
@@ -157,7 +162,9 @@ def _frame_roi(
     mask = _enlarged(cells.mask, shape, params.margin)
     share = float(np.count_nonzero(mask) / mask.size)
     position = (here.position.dy, here.position.dx)
-    if share > _LARGEST_SHARE and params.roi_threshold == "auto":
+    # Where most of the frame is cells, their texture passes for the background's noise.
+    crowded = share > _LARGEST_SHARE or noise > _MOST_TEXTURE * max(here.grain, LEAST_NOISE)
+    if crowded and params.roi_threshold == "auto":
         whole = RoiDiagnostics(1.0, 1, 0.0, REDUCTION * noise, position, CROWDED)
         return FrameRoi(np.ones(shape, np.bool_), None, whole)
     confidence = 1 - 1 / cells.peak if cells.peak > 1 else 0.0
