@@ -93,13 +93,19 @@ bool run(const std::uint8_t* data, std::size_t size, Scratch& scratch) {
   std::vector<std::uint8_t> mask(count);
   std::vector<float> weights(count);
   Roi roi;
-  const std::uint32_t roi_kind = in.below(4);
+  const std::uint32_t roi_kind = in.below(6);
   for (std::size_t i = 0; i < count; ++i) {
     mask[i] = in.below(9) == 0 ? 1 : 0;
     weights[i] = static_cast<float>(in.below(300)) / 100.0F;
   }
-  if (roi_kind == 1 || roi_kind == 2) roi.mask = mask.data();
-  if (roi_kind == 3) roi.weights = weights.data();
+  if (roi_kind == 1 || roi_kind == 2 || roi_kind >= 4) roi.mask = mask.data();
+  if (roi_kind == 5) {
+    // A buffer of just that size: reading beyond it would be seen.
+    roi.weights_reduction = 2;
+    weights.resize(weight_count(frame, roi));
+    weights.shrink_to_fit();
+  }
+  if (roi_kind == 3 || roi_kind >= 4) roi.weights = weights.data();
   try {
     const Encoded encoded = encode(frame, roi, params, scratch);
     if (params.budget_bytes && encoded.bytes.size() > *params.budget_bytes) std::abort();
