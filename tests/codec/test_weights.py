@@ -73,7 +73,7 @@ def test_weights_steer_the_bits(scene):
     assert mse(frame, steered, ~mask) < mse(frame, encode_frame(frame, mask, params).data, ~mask)
 
 
-@pytest.mark.parametrize("bad", ["shape", "negative", "nan", "half alone"])
+@pytest.mark.parametrize("bad", ["shape", "negative", "nan", "bool", "list", "half alone"])
 def test_bad_weights_are_refused(scene, bad):
     frame, mask, weights = scene
     weights = weights.copy()
@@ -83,6 +83,10 @@ def test_bad_weights_are_refused(scene, bad):
         weights[3, 3] = -0.1
     elif bad == "nan":
         weights[3, 3] = np.nan
+    elif bad == "bool":
+        weights = weights > 0.5
+    elif bad == "list":
+        weights = weights.tolist()
     else:
         mask = None
     with pytest.raises(InvalidParameterError):

@@ -144,6 +144,13 @@ def test_a_dense_layer_is_coded_plainly():
         assert roi.diagnostics.roi_share == 1
 
 
+@pytest.mark.parametrize(("contrast", "noise"), [(1.0, 8.0), (0.6, 4.0), (0.3, 2.0)])
+def test_many_noisy_cells_are_found_all_the_same(contrast, noise):
+    movie = synthetic_movie(frames=8, height=240, width=320, cells=80, seed=0, contrast=contrast, noise=noise)
+    masks = extract_roi(movie.frames)
+    assert np.mean(shares(masks, movie.labels) >= 0.9) >= 0.98
+
+
 def test_a_flash_is_said_and_does_not_spoil_the_others():
     movie = synthetic_movie(**SMALL, seed=6)
     flashed = movie.frames.copy()

@@ -183,6 +183,9 @@ def encode_frame(
         native.psnr = max(20 * math.log10((2**native.significant_bits - 1) / rms), _LEAST_PSNR)
     mask, importance = _roi_arrays(roi, checked.shape)
     if weights is not None:
+        if not isinstance(weights, np.ndarray) or not np.issubdtype(weights.dtype, np.floating):
+            seen = f"of type {weights.dtype}" if isinstance(weights, np.ndarray) else f"a {type(weights).__name__}"
+            raise InvalidParameterError(f"the weights are {seen}; expected an array of float")
         half = tuple(-(-n // 2) for n in checked.shape)
         importance = _roi_arrays(weights, half if weights.shape == half else checked.shape)[1]
     try:

@@ -28,6 +28,9 @@ STRONG = 3.0
 # Places of less spread than this (grey levels) are constant: saturated, black, masked out. They tell nothing of noise.
 _CONSTANT = 0.05
 _NOISE_BINS_PER_OCTAVE = 16
+# The background's peak is at least this part of the highest one, and a valley down to this part of it follows.
+_SMALLEST_PEAK = 0.15
+_DEEPEST_VALLEY = 0.7
 # Medians of a plane are taken on every so-manieth row and column.
 _SPARSE = 6
 _NOISE_OCTAVES = 22
@@ -66,8 +69,8 @@ def appearance_of(reduced: Plane) -> Appearance:
 def commonest_deviation(variance: npt.NDArray[np.float32]) -> float:
     """Return the mode of the standard deviations, at least that of rounding.
 
-    The background has one noise everywhere, cells have many strengths: the background is the peak, up to the point
-    where it is hardly seen any more.
+    The background has one noise everywhere, cells have many strengths: the background is the lowest peak, up to the
+    point where it is hardly seen any more.
     """
     spread = variance[variance > _CONSTANT * _CONSTANT]
     if spread.size == 0:
@@ -77,9 +80,21 @@ def commonest_deviation(variance: npt.NDArray[np.float32]) -> float:
     counts = np.bincount(
         np.clip(half_octaves * _NOISE_BINS_PER_OCTAVE, 0, bins - 1).astype(np.int32), minlength=bins
     ).astype(np.float32)
-    smooth = np.convolve(counts, np.ones(5, np.float32), "same")
-    octave = (int(smooth.argmax()) + 0.5) / _NOISE_BINS_PER_OCTAVE
+    smooth = np.convolve(np.convolve(counts, np.ones(5, np.float32), "same"), np.ones(5, np.float32), "same")
+    octave = (_lowest_peak(smooth) + 0.5) / _NOISE_BINS_PER_OCTAVE
     return max(LEAST_NOISE, float(_CONSTANT * 2**octave))
+
+
+def _lowest_peak(counts: npt.NDArray[np.float32]) -> int:
+    """Return the first peak that a valley parts from the highest one: in dense movies that one is the cells'."""
+    best, reach = int(counts.argmax()), _NOISE_BINS_PER_OCTAVE // 4
+    for i in np.flatnonzero(counts[:best] >= _SMALLEST_PEAK * counts[best]).tolist():
+        if counts[i] < counts[max(0, i - reach) : i + reach + 1].max():
+            continue
+        higher = i + int(np.argmax(counts[i:] > counts[i]))
+        if counts[i:higher].min() < _DEEPEST_VALLEY * counts[i]:
+            return int(i)
+    return best
 
 
 @dataclass(frozen=True, slots=True)
