@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
+from typing import Any
 
 import cv2
 
@@ -23,3 +25,12 @@ def opencv_threads(count: int) -> Iterator[None]:
         yield
     finally:
         cv2.setNumThreads(before)
+
+
+def submit(executor: Executor | None, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+    """Hand a call to an executor, or make it at once where there is none."""
+    if executor is not None:
+        return executor.submit(function, *arguments)
+    done: Future[Any] = Future()
+    done.set_result(function(*arguments))
+    return done

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
 
 from flowroi.params import RoiParams
+from flowroi.resources import submit
 from flowroi.roi.denoise import denoise
 from flowroi.roi.frame_roi import FrameRoi, Mask, RoiDiagnostics
 from flowroi.roi.grey import Frame, GreyMapping
@@ -60,7 +60,7 @@ class FlowExtraction:
                     break
                 mapping = mapping or GreyMapping.of_first(frame)
                 raw.append(frame)
-                prepared[read] = self._submit(_prepare, frame, mapping, self.params)
+                prepared[read] = submit(self.executor, _prepare, frame, mapping, self.params)
                 read += 1
             if out >= read:
                 return
@@ -85,14 +85,7 @@ class FlowExtraction:
         else:
             # A movie shorter than the step: the frame farthest away that there is.
             other = total - 1 if total - 1 - t >= t else 0
-        return self._submit(_mask_of_pair, prepared[t], prepared.get(other), self.params)
-
-    def _submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        if self.executor is not None:
-            return self.executor.submit(function, *arguments)
-        done: Future[Any] = Future()
-        done.set_result(function(*arguments))
-        return done
+        return submit(self.executor, _mask_of_pair, prepared[t], prepared.get(other), self.params)
 
 
 def _prepare(frame: Frame, mapping: GreyMapping, params: RoiParams) -> _Prepared:

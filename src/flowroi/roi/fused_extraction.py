@@ -6,7 +6,7 @@ Streaming: what is said of frame t depends on the frames up to t + `look_ahead` 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from flowroi.params import RoiParams
+from flowroi.resources import submit
 from flowroi.roi.background import SAMPLES, Background, BackgroundModel
 from flowroi.roi.cells import FoundCells, find_cells
 from flowroi.roi.evidence import LEAST_NOISE, Appearance, appearance_of, evidence_of
@@ -90,7 +91,7 @@ class FusedExtraction:
                     ended = True
                     break
                 raw.append(frame)
-                seen[read] = self._submit(_look, frame)
+                seen[read] = submit(self.executor, _look, frame)
                 read += 1
             if out >= read:
                 return
@@ -123,18 +124,11 @@ class FusedExtraction:
         noise = float(np.median([a.noise for a in self.recent]))
         typical = float(np.median([a.strength for a in self.recent]))
         note = ALONE if alone else FLICKER if flickers else ""
-        return self._submit(_frame_roi, here, background, noise, typical, shape, self.params, note)
+        return submit(self.executor, _frame_roi, here, background, noise, typical, shape, self.params, note)
 
     def _flickers(self, level: float) -> bool:
         usual = float(np.median([a.level for a in self.recent]))
         return abs(level - usual) > _LARGEST_FLICKER * max(usual, 1.0)
-
-    def _submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        if self.executor is not None:
-            return self.executor.submit(function, *arguments)
-        done: Future[Any] = Future()
-        done.set_result(function(*arguments))
-        return done
 
 
 def _look(frame: Frame) -> _Seen:
