@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 # Names are imported when they are first used: `import flowroi` must stay quick.
 _EXPORTS = {
     "Archive": "flowroi.archives",
-    "CompressionReport": "flowroi.report",
+    "CompressionReport": "flowroi.report.compression",
     "CorruptDataError": "flowroi.errors",
     "EncodeParams": "flowroi.params",
     "FlowRoIError": "flowroi.errors",
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from flowroi.params import EncodeParams as EncodeParams
     from flowroi.params import RoiParams as RoiParams
     from flowroi.pipeline import compress as compress
-    from flowroi.report import CompressionReport as CompressionReport
+    from flowroi.report.compression import CompressionReport as CompressionReport
     from flowroi.roi import extract_roi as extract_roi
     from flowroi.sources import open_source as open_source
     from flowroi.synthetic import SyntheticMovie as SyntheticMovie

@@ -19,7 +19,7 @@ from flowroi.archives.atomic import discard, publish, temporary_beside
 from flowroi.errors import FlowRoIError, InvalidParameterError
 from flowroi.output import check_target
 from flowroi.params import RoiMethod, RoiParams, check_integer
-from flowroi.report import roi_warnings
+from flowroi.report.compression import roi_warnings
 from flowroi.resources import available_cores, opencv_threads
 from flowroi.roi import FrameRoi, RoiDiagnostics, draw_overlay, iter_roi
 from flowroi.sources import open_source

@@ -27,7 +27,7 @@ from flowroi.masks import frames_for_one, frames_with_masks
 from flowroi.output import check_target
 from flowroi.params import EncodeParams, RoiParams
 from flowroi.rate_control import LAG, MovieRate, survey_places
-from flowroi.report import CompressionReport, FrameReport, roi_warnings, size_on_disk, some
+from flowroi.report.compression import CompressionReport, FrameReport, roi_warnings, size_on_disk, some
 from flowroi.resources import available_cores, opencv_threads
 from flowroi.roi import FrameRoi
 from flowroi.roi.frame_roi import WHOLE_FRAME

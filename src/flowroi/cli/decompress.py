@@ -25,7 +25,7 @@ def decompress(
     """Write an archive's frames without further loss, for tools that read no JPEG 2000."""
     from flowroi.archives import open_archive
     from flowroi.archives.export import ExportFormat, export
-    from flowroi.report import size_on_disk
+    from flowroi.report.compression import size_on_disk
 
     out = Output(as_json=as_json)
     if format not in (None, *get_args(ExportFormat)):

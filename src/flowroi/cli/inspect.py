@@ -19,7 +19,7 @@ def inspect(
 ) -> None:
     """Show what an archive holds, how it was made, and from what."""
     from flowroi.archives import open_archive
-    from flowroi.report import size_on_disk
+    from flowroi.report.compression import size_on_disk
 
     with open_archive(archive) as opened:
         manifest, raw = opened.manifest, math.prod(opened.shape) * opened.dtype.itemsize
