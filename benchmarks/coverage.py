@@ -17,7 +17,7 @@ import numpy as np
 
 from flowroi.params import RoiParams
 from flowroi.roi import iter_roi
-from movies import SYNTHETIC, area_ratio, covered_shares, load
+from movies import SYNTHETIC, covering, load
 
 
 def main() -> None:
@@ -35,11 +35,11 @@ def main() -> None:
         rois = [roi for _, roi in iter_roi(frames, RoiParams(look_ahead=args.look_ahead), method=args.method)]
         ms = 1e9 * (time.perf_counter() - start) / frames.size
         masks = np.stack([roi.mask for roi in rois])
-        covered = covered_shares(masks, labels)
+        found = covering(masks, labels)
         warnings = sorted({roi.diagnostics.warning for roi in rois} - {""})
         print(
-            f"{args.movie} seed {seed}, {args.method}: {np.mean(covered >= 0.9):.2%} of {len(covered)} cells covered, "
-            f"{np.mean(covered < 0.1):.2%} missed, area x{area_ratio(masks, labels):.2f}, {ms:.0f} ms/MP",
+            f"{args.movie} seed {seed}, {args.method}: {found.covered_share:.2%} of {found.cells} cells covered, "
+            f"{found.missed / found.cells:.2%} missed, area x{found.area_ratio:.2f}, {ms:.0f} ms/MP",
             *warnings,
         )
 

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from flowroi import RoiParams, extract_roi
 from flowroi.resources import opencv_threads
 from flowroi.roi.grey import GreyMapping
-from movies import SYNTHETIC, area_ratio, covered_shares, load
+from movies import SYNTHETIC, covering, load
 
 Array = npt.NDArray[Any]
 LONGEST_SHIFT_PX = 16.0
@@ -99,10 +99,11 @@ def main() -> None:
         ]
     megapixels = frames.size / 1e6
     for name, masks, spent in (("plain", plain, [p for p, _ in times]), ("flow", ours, [o for _, o in times])):
-        covered = np.mean(covered_shares(masks, labels) >= 0.9)
+        found = covering(masks, labels)
         print(
-            f"{name:6} {1e3 * statistics.median(spent) / megapixels:6.1f} ms/MP, {covered:6.1%} of the cells covered, "
-            f"{area_ratio(masks, labels):.2f} x their area, {masks.mean():.1%} of the frame"
+            f"{name:6} {1e3 * statistics.median(spent) / megapixels:6.1f} ms/MP, "
+            f"{found.covered_share:6.1%} of the cells covered, "
+            f"{found.area_ratio:.2f} x their area, {masks.mean():.1%} of the frame"
         )
     overlaps = (ours & plain).sum(axis=(1, 2)) / np.maximum((ours | plain).sum(axis=(1, 2)), 1)
     ratios = [p / o for p, o in times]

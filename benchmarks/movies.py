@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flowroi import synthetic_movie
+from flowroi.metrics.coverage import Coverage, coverage
 from flowroi.sources import open_source
 
 Frames = npt.NDArray[Any]
@@ -43,17 +44,6 @@ def load(name: str, labels: str | None, *, frames: int | None = None, seed: int 
     return stack, truth[: len(stack)].astype(np.int32)
 
 
-def covered_shares(masks: Frames, labels: Frames) -> Frames:
-    """Return, for every cell in every frame, the share of its pixels that are in the mask."""
-    found = []
-    for mask, truth in zip(masks, labels, strict=True):
-        pixels = np.bincount(truth.ravel())
-        inside = np.bincount(truth[mask], minlength=len(pixels))
-        cells = np.flatnonzero(pixels[1:]) + 1
-        found.append(inside[cells] / pixels[cells])
-    return np.concatenate(found)
-
-
-def area_ratio(masks: Frames, labels: Frames) -> float:
-    """Return the masks' area over the cells'."""
-    return float(masks.sum() / max(int((labels > 0).sum()), 1))
+def covering(masks: Frames, labels: Frames) -> Coverage:
+    """Return how the masks of a movie cover its cells."""
+    return sum((coverage(mask, truth) for mask, truth in zip(masks, labels, strict=True)), Coverage())

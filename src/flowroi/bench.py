@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import multiprocessing
 import tempfile
 import time
@@ -20,10 +19,11 @@ import numpy.typing as npt
 from flowroi import _core
 from flowroi.codec import decode, encode_frame
 from flowroi.errors import InvalidParameterError
+from flowroi.metrics.curves import Curve
+from flowroi.metrics.image import PooledError
 from flowroi.openjpeg import openjpeg_encode, openjpeg_version
 from flowroi.params import EncodeParams, RoiParams, check_integer
 from flowroi.pipeline import compress
-from flowroi.quality import PooledError
 from flowroi.resources import available_cores, opencv_threads
 from flowroi.roi import extract_roi
 from flowroi.sources import open_source
@@ -241,7 +241,7 @@ def _quality(
         for t in chosen:
             data = encode(t)
             size += len(data)
-            error.add(stack[t], decode(data), cells[t])
+            error += PooledError.between(stack[t], decode(data), cells[t])
         return size, _finite(error.psnr(peak))
 
     def ours(t: int, at: float) -> bytes:
@@ -251,12 +251,8 @@ def _quality(
     their_size, their_psnr = point(lambda t: openjpeg_encode(stack[t], rate))
     curve = [point(partial(ours, at=max(rate * factor, 1.01))) for factor in _CURVE]
     own = point(partial(ours, at=rate))[1]
-    sizes, psnrs = np.array([p[0] for p in curve]), np.array([p[1] for p in curve])
-    if not psnrs.min() <= their_psnr <= psnrs.max():
-        return own, their_psnr, None
-    order = np.argsort(psnrs)
-    size = math.exp(np.interp(their_psnr, psnrs[order], np.log(sizes[order])))
-    return own, their_psnr, their_size / size
+    size = Curve.of(curve).size_at(their_psnr)
+    return own, their_psnr, None if size is None else their_size / size
 
 
 def _finite(psnr: float | None) -> float:

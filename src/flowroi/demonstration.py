@@ -16,11 +16,12 @@ from flowroi.archives.atomic import discard, publish, temporary_beside
 from flowroi.codec import decode
 from flowroi.errors import FlowRoIError, VerificationError
 from flowroi.extraction import write_png
+from flowroi.metrics.coverage import Coverage, coverage
+from flowroi.metrics.image import PooledError
 from flowroi.openjpeg import openjpeg_encode
 from flowroi.output import check_target
 from flowroi.params import check_integer
 from flowroi.pipeline import compress
-from flowroi.quality import PooledError
 from flowroi.roi import draw_overlay
 from flowroi.synthetic import SyntheticMovie, synthetic_movie
 
@@ -31,7 +32,6 @@ FILES = {
     "roi.png": "the RoI that was found (orange) over the true cells (blue)",
     "compare.png": "a crop of one frame: original, FlowRoI, plain JPEG 2000 of the same size",
 }
-_COVERED = 0.9
 _CROP_PX = 120
 _ZOOM = 4
 _TITLE_PX = 28
@@ -103,7 +103,7 @@ def _fill(
     )
     errors = {(codec, place): PooledError() for codec in ("flowroi", "openjpeg") for place in ("cells", "background")}
     openjpeg_bytes = 0
-    coverage: list[float] = []
+    covered = Coverage()
     middle = len(movie.frames) // 2
     with open_archive(folder / "movie.ome.tif") as archive:
         for t, (frame, truth) in enumerate(zip(movie.frames, movie.labels, strict=True)):
@@ -112,10 +112,10 @@ def _fill(
             openjpeg_bytes += len(plain)
             theirs = decode(plain)
             for codec, decoded in (("flowroi", ours), ("openjpeg", theirs)):
-                errors[codec, "cells"].add(frame, decoded, truth > 0)
-                errors[codec, "background"].add(frame, decoded, truth == 0)
+                errors[codec, "cells"] += PooledError.between(frame, decoded, truth > 0)
+                errors[codec, "background"] += PooledError.between(frame, decoded, truth == 0)
             roi = archive.roi(t)
-            coverage += _coverage(roi, truth)
+            covered += coverage(roi, truth)
             if t == middle:
                 write_png(folder / "roi.png", draw_overlay(frame, roi, truth=truth))
                 write_png(folder / "compare.png", _side_by_side(frame, ours, theirs, truth))
@@ -127,7 +127,7 @@ def _fill(
         "openjpeg_bytes": openjpeg_bytes,
         "rate": report.rate,
         "roi_share": report.roi_share,
-        "cells_covered": float(np.mean(np.array(coverage) >= _COVERED)) if coverage else None,
+        "cells_covered": covered.covered_share,
         "seconds": report.seconds,
         **{f"{codec}_{place}_psnr": error.psnr(255) for (codec, place), error in errors.items()},
     }
@@ -140,13 +140,6 @@ def _read_back(archive: Any, t: int) -> tuple[npt.NDArray[Any], bytes]:
         return archive[t], stream
     except FlowRoIError as error:
         raise VerificationError(f"not what was written: {error.message}", path=archive.path, frame=t) from error
-
-
-def _coverage(roi: npt.NDArray[np.bool_], truth: npt.NDArray[np.int32]) -> list[float]:
-    """Return the share of each cell's pixels that the RoI covers."""
-    pixels = np.bincount(truth.ravel())[1:]
-    covered = np.bincount(truth[roi], minlength=len(pixels) + 1)[1:]
-    return [float(n / of) for n, of in zip(covered, pixels, strict=True) if of]
 
 
 def _side_by_side(
