@@ -24,8 +24,9 @@ import numpy as np
 import numpy.typing as npt
 
 from flowroi import decode, encode
+from flowroi.baselines.openjpeg import openjpeg_encode
+from flowroi.baselines.smooth import smoothed
 from flowroi.codec import encode_frame
-from flowroi.openjpeg import openjpeg_encode
 from flowroi.params import EncodeParams, RoiParams
 from flowroi.roi import iter_roi
 from movies import SYNTHETIC, load
@@ -56,15 +57,6 @@ def curve(
 def bytes_at(rows: Frame, quality: float) -> float:
     order = np.argsort(rows[:, 1])
     return float(np.exp(np.interp(quality, rows[order, 1], np.log(rows[order, 0]))))
-
-
-def smoothed(frame: Frame, mask: Frame, sigma: float = 16, feather: float = 4) -> Frame:
-    outside = (~mask).astype(np.float32)
-    weight = np.maximum(cv2.GaussianBlur(outside, (0, 0), sigma), 1e-3)
-    mean = cv2.GaussianBlur(frame.astype(np.float32) * outside, (0, 0), sigma) / weight
-    distance = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 3)
-    keep = np.clip(1 - distance / feather, 0, 1)
-    return np.clip(np.rint(keep * frame + (1 - keep) * mean), 0, 255).astype(np.uint8)
 
 
 def report(label: str, base: Frame, rows: Frame) -> None:

@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from flowroi.openjpeg import openjpeg_encode
+from flowroi.baselines.openjpeg import openjpeg_encode
 from flowroi.resources import available_cores
 from flowroi.synthetic import iter_synthetic
 

@@ -17,11 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from flowroi import _core
+from flowroi.baselines.openjpeg import openjpeg_encode, openjpeg_version
 from flowroi.codec import decode, encode_frame
 from flowroi.errors import InvalidParameterError
 from flowroi.metrics.curves import Curve
 from flowroi.metrics.image import PooledError
-from flowroi.openjpeg import openjpeg_encode, openjpeg_version
 from flowroi.params import EncodeParams, RoiParams, check_integer
 from flowroi.pipeline import compress
 from flowroi.resources import available_cores, opencv_threads

@@ -13,12 +13,12 @@ import tifffile
 
 from flowroi.archives import open_archive
 from flowroi.archives.atomic import discard, publish, temporary_beside
+from flowroi.baselines.openjpeg import openjpeg_encode
 from flowroi.codec import decode
 from flowroi.errors import FlowRoIError, VerificationError
 from flowroi.extraction import write_png
 from flowroi.metrics.coverage import Coverage, coverage
 from flowroi.metrics.image import PooledError
-from flowroi.openjpeg import openjpeg_encode
 from flowroi.output import check_target
 from flowroi.params import check_integer
 from flowroi.pipeline import compress

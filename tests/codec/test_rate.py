@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowroi import EncodeParams, decode, encode
+from flowroi.baselines.openjpeg import openjpeg_encode
 from flowroi.codec import encode_frame
 from flowroi.errors import InvalidParameterError, QualityTargetError
-from flowroi.openjpeg import openjpeg_encode
 from flowroi.roi.noise import noise_within
 
 from .decoders import ffmpeg, openjpeg, psnr_of

@@ -3,8 +3,8 @@
 import numpy as np
 
 import flowroi
+from flowroi.baselines.openjpeg import openjpeg_encode
 from flowroi.codec import decode, encode_frame
-from flowroi.openjpeg import openjpeg_encode
 from flowroi.params import EncodeParams, RoiParams
 from flowroi.roi import iter_roi
 from flowroi.roi.weights import soft_weights
