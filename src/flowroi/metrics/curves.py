@@ -77,7 +77,7 @@ def size_gain(reference: Curve, other: Curve, quality: float) -> float | None:
 def bd_rate(reference: Curve, other: Curve) -> float | None:
     """Return the mean difference in size at equal quality, in per cent of the reference's; negative is smaller.
 
-    Log size is interpolated over quality by piecewise cubics that keep its shape (PCHIP); the difference is averaged over
+    Log size is interpolated over quality by piecewise cubics that keep its shape (PCHIP), the difference averaged over
     the qualities that both curves have.
 
     Returns

@@ -1,0 +1,329 @@
+"""Measures archives of a movie, and other codecs beside them, frame by frame on all cores."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass
+from itertools import islice
+from os import PathLike
+from pathlib import Path
+from typing import Any, cast
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from flowroi.archives import Archive, open_archive
+from flowroi.baselines import open_baseline
+from flowroi.errors import InvalidParameterError
+from flowroi.evaluation.labels import LabelSource, open_labels
+from flowroi.evaluation.measure import FrameMeasure, Yardstick, measure_frame
+from flowroi.evaluation.results import SubjectResult
+from flowroi.evaluation.subjects import FromArchive, FromBaseline, Mask, Material, Raw, Repeat, Subject
+from flowroi.masks import frames_with_masks
+from flowroi.params import RoiParams, check_integer
+from flowroi.resources import available_cores, submit
+from flowroi.roi.noise import noise_of
+from flowroi.segmenters import Segmenter
+from flowroi.sources import Source, open_source
+
+Progress = Callable[[int, int], None]
+# Frames, from the first, on which the camera's noise is measured.
+_NOISE_FRAMES = 9
+# A curve's rates: from so much below the archives' to so much above.
+_CURVE_SPAN = (0.15, 2.0)
+_CURVE_POINTS = 9
+_LABELLED = "label images"
+_SEGMENTED = "what {} finds on the raw frames"
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Archives and baselines of one movie, measured.
+
+    Attributes
+    ----------
+    name : str
+        Of the movie.
+    shape : (int, int, int)
+        (T, Y, X).
+    dtype : str
+    peak : int
+        PSNR's, 2**significant_bits - 1.
+    pixel_size_um, frame_interval_s : float or None
+    truth : str
+        What the true cells are: label images, or what the segmenter finds on the raw frames.
+    segmenter : dict or None
+        See `Segmenter.describe`.
+    noise_sigma : float
+        The camera's, as measured on the movie, grey levels.
+    curve_frames : tuple of int
+        The frames on which baselines were measured, and on which archives are compared with them.
+    subjects : tuple of SubjectResult
+        The raw movie, the movie recorded again, the archives, the baselines.
+    warnings : tuple of str
+    """
+
+    name: str
+    shape: tuple[int, int, int]
+    dtype: str
+    peak: int
+    pixel_size_um: float | None
+    frame_interval_s: float | None
+    truth: str
+    segmenter: dict[str, Any] | None
+    noise_sigma: float
+    curve_frames: tuple[int, ...]
+    subjects: tuple[SubjectResult, ...]
+    warnings: tuple[str, ...]
+
+    def of_kind(self, kind: str) -> tuple[SubjectResult, ...]:
+        """Return the subjects of one kind, in their order."""
+        return tuple(subject for subject in self.subjects if subject.kind == kind)
+
+    def curve(self, baseline: str) -> tuple[SubjectResult, ...]:
+        """Return the points of one baseline."""
+        return tuple(s for s in self.of_kind("baseline") if s.key.split(":")[0] == baseline)
+
+
+def run_evaluation(
+    source: str | PathLike[str] | npt.NDArray[Any],
+    archives: Sequence[str | PathLike[str]],
+    *,
+    labels: str | PathLike[str] | npt.NDArray[Any] | None = None,
+    clean: npt.NDArray[np.float32] | None = None,
+    segmenter: Segmenter | None = None,
+    baselines: Sequence[str] = ("openjpeg",),
+    rates: Sequence[float] | None = None,
+    curve_frames: int = 24,
+    frames: range | None = None,
+    repeat: bool = True,
+    ssim: bool = True,
+    workers: int | None = None,
+    pattern: str | None = None,
+    channel: int | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Measure archives against the movie that they were made of.
+
+    Parameters
+    ----------
+    source : path or ndarray
+        The raw movie; see `open_source`.
+    archives : sequence of path
+        Archives of it; may be empty.
+    labels : path or ndarray, optional
+        The true cells; see `open_labels`. By default what the segmenter finds on the raw frames.
+    clean : ndarray, shape (T, Y, X), optional
+        The movie before noise, where it is known.
+    segmenter : Segmenter, optional
+        Looks for the cells on every frame of every subject.
+    baselines : sequence of str, default ("openjpeg",)
+        Codecs to compare with, see `open_baseline`.
+    rates : sequence of float > 1, optional
+        Where the baselines are measured; by default all around the archives' own rates.
+    curve_frames : int >= 1, default 24
+        At most so many frames, spread over the movie, are coded with the baselines.
+    frames : range, optional
+        Which frames of the movie to measure; all by default.
+    repeat : bool, default True
+        Also measure the movie as if it were recorded again.
+    ssim : bool, default True
+    workers : int, optional
+        Processes; all cores by default. They do not change the figures.
+    pattern, channel
+        See `open_source`.
+    progress : callable, optional
+        Called with (frames done, frames in all).
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    InvalidParameterError
+        If labels or archives do not fit the movie, or there are neither labels nor a segmenter.
+    MissingInputError, UnsupportedFormatError, CorruptDataError
+        If anything cannot be read.
+
+    Notes
+    -----
+    Workers are new processes: a script that calls this needs the usual `if __name__ == "__main__":`.
+    """
+    check_integer("curve_frames", curve_frames, low=1)
+    if workers is not None:
+        check_integer("workers", workers, low=1, high=1024)
+    if labels is None and segmenter is None:
+        raise InvalidParameterError("there are neither labels nor a segmenter to tell where the cells are; give one")
+    with ExitStack() as stack:
+        opened = stack.enter_context(open_source(source, pattern=pattern, channel=channel))
+        chosen = range(len(opened)) if frames is None else frames
+        if not chosen or chosen.start < 0 or chosen.stop > len(opened):
+            raise InvalidParameterError(f"frames {chosen.start}:{chosen.stop}; expected some within 0:{len(opened)}")
+        truth = None if labels is None else stack.enter_context(open_labels(labels, opened))
+        chosen_frames = list(chosen) if truth is None else [t for t in truth.frames if t in chosen]
+        if not chosen_frames:
+            raise InvalidParameterError("none of the frames has labels", path=opened.path)
+        read = [stack.enter_context(open_archive(path)) for path in archives]
+        for archive in read:
+            _check_fit(archive, opened)
+        places = np.unique(np.linspace(0, len(chosen_frames) - 1, min(curve_frames, len(chosen_frames))).astype(int))
+        curve = tuple(chosen_frames[place] for place in places)
+        peak = 2**opened.significant_bits - 1
+        sigma = noise_of([opened.read(t) for t in islice(range(len(opened)), _NOISE_FRAMES)])
+        steady: list[Subject] = [Raw()]
+        if repeat and segmenter is not None:
+            steady.append(Repeat(sigma, opened.significant_bits))
+        names = _names([archive.path for archive in read])
+        steady += [
+            FromArchive(archive.path, f"archive:{n}", name)
+            for n, (archive, name) in enumerate(zip(read, names, strict=True))
+        ]
+        compared = _baselines(baselines, _rates(read) if rates is None else rates)
+        materials = _materials(opened, chosen_frames, truth, clean, read)
+        by = Yardstick(segmenter, peak, ssim)
+        measured: dict[str, list[FrameMeasure]] = {subject.key: [] for subject in (*steady, *compared)}
+        for n, frame in enumerate(_measured(materials, steady, compared, set(curve), by, workers)):
+            for key, measure in frame.items():
+                measured[key].append(measure)
+            if progress is not None:
+                progress(n + 1, len(chosen_frames))
+        results, warnings = _results([*steady, *compared], measured, chosen_frames, curve, peak)
+        return Evaluation(
+            name=opened.name,
+            shape=opened.shape,
+            dtype=str(opened.dtype),
+            peak=peak,
+            pixel_size_um=opened.pixel_size_um,
+            frame_interval_s=opened.frame_interval_s,
+            truth=_LABELLED if segmenter is None or truth is not None else _SEGMENTED.format(segmenter.name),
+            segmenter=None if segmenter is None else segmenter.describe(),
+            noise_sigma=sigma,
+            curve_frames=curve,
+            subjects=results,
+            warnings=(*opened.warnings, *warnings),
+        )
+
+
+def _check_fit(archive: Archive, source: Source) -> None:
+    if archive.shape != source.shape or archive.dtype != source.dtype:
+        raise InvalidParameterError(
+            f"the archive holds {archive.shape} {archive.dtype}; the movie is {source.shape} {source.dtype}: "
+            "expected an archive of this movie",
+            path=archive.path,
+        )
+
+
+def _names(paths: list[Path]) -> list[str]:
+    """Return a name for each archive, longer where file names alone are not unique."""
+    short = [path.name for path in paths]
+    return [name if short.count(name) == 1 else str(path) for name, path in zip(short, paths, strict=True)]
+
+
+def _rates(archives: Sequence[Archive]) -> list[float]:
+    """Return rates for curves that reach from better than the best archive to worse than the worst."""
+    own = []
+    for archive in archives:
+        t, y, x = archive.shape
+        own.append(t * y * x * archive.dtype.itemsize / sum(f["size_bytes"] for f in archive.manifest["frames"]))
+    low = max(_CURVE_SPAN[0] * min(own, default=40.0), 2.0)
+    high = max(_CURVE_SPAN[1] * max(own, default=40.0), 2 * low)
+    return [float(f"{rate:.3g}") for rate in np.geomspace(low, high, _CURVE_POINTS)]
+
+
+def _baselines(keys: Sequence[str], rates: Sequence[float]) -> list[Subject]:
+    for key in keys:
+        open_baseline(key)
+    return [FromBaseline(key, float(rate)) for key in dict.fromkeys(keys) for rate in sorted(set(rates))]
+
+
+def _materials(
+    source: Source,
+    frames: Sequence[int],
+    labels: LabelSource | None,
+    clean: npt.NDArray[np.float32] | None,
+    archives: Sequence[Archive],
+) -> Iterator[Material]:
+    """Read what is known of each frame, with the RoI of every archive: as it was kept, or found once more."""
+    wanted = set(frames)
+    found = [_masks(archive, source) for archive in archives]
+    for t in range(max(wanted) + 1):
+        masks = {f"archive:{n}": mask for n, of in enumerate(found) if (mask := next(of)) is not None}
+        if t in wanted:
+            yield Material(
+                t,
+                source.read(t),
+                None if labels is None else labels.read(t),
+                None if clean is None else clean[t],
+                masks,
+            )
+
+
+def _masks(archive: Archive, source: Source) -> Iterator[Mask | None]:
+    settings = dict(archive.manifest["roi"])
+    method = settings.pop("method")
+    settings.pop("soft_weights", None)
+    if archive.manifest["masks_kept"]:
+        yield from (archive.roi(t) for t in range(len(archive)))
+    elif method in ("fused", "flow"):
+        params = RoiParams(**settings)
+        for _, roi in frames_with_masks(source, range(len(source)), method, params, executor=None, look_ahead=0):
+            yield None if roi is None else roi.mask
+    else:
+        yield from (None for _ in range(len(archive)))
+
+
+def _measured(
+    materials: Iterator[Material],
+    steady: list[Subject],
+    compared: list[Subject],
+    curve: set[int],
+    by: Yardstick,
+    workers: int | None,
+) -> Iterator[dict[str, FrameMeasure]]:
+    """Measure the frames, in order, with a few in flight for each worker."""
+    count = workers or available_cores()
+    # A network uses all cores, or the GPU, by itself, and is large: one at a time.
+    alone = count == 1 or (by.segmenter is not None and by.segmenter.name != "classical")
+    context = multiprocessing.get_context("spawn")
+    with (
+        nullcontext()
+        if alone
+        else ProcessPoolExecutor(count, mp_context=context, initializer=cv2.setNumThreads, initargs=(1,))
+    ) as pool:
+        pending: deque[Future[dict[str, FrameMeasure]]] = deque()
+        try:
+            for material in materials:
+                subjects = (*steady, *compared) if material.t in curve else tuple(steady)
+                pending.append(submit(cast("Executor | None", pool), measure_frame, material, subjects, by))
+                if len(pending) > 2 * count or alone:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            if pool is not None:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _results(
+    subjects: Sequence[Subject],
+    measured: dict[str, list[FrameMeasure]],
+    frames: Sequence[int],
+    curve: Sequence[int],
+    peak: int,
+) -> tuple[tuple[SubjectResult, ...], list[str]]:
+    """Return the subjects that were measured whole, and what to tell of the others."""
+    results, warnings = [], []
+    for subject in subjects:
+        expected = curve if subject.kind == "baseline" else frames
+        rows = tuple(measured[subject.key])
+        if len(rows) < len(expected):
+            warnings.append(f"{subject.name} cannot go to {subject.rate:g}:1 on every frame: left out of its curve")
+            continue
+        results.append(SubjectResult(subject.key, subject.name, subject.kind, subject.rate, peak, rows))
+    return tuple(results), warnings

@@ -1,0 +1,152 @@
+"""What is measured: archives, other codecs at a rate, and for scale the raw movie and the movie recorded once more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from flowroi.archives import Archive, open_archive
+from flowroi.baselines import open_baseline
+from flowroi.metrics.repeat import repeat_with_noise
+
+Frame = npt.NDArray[Any]
+Mask = npt.NDArray[np.bool_]
+Kind = Literal["raw", "repeat", "archive", "baseline"]
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What is known of a frame before anything is measured on it.
+
+    `clean` is the frame before noise, where it is known; `masks` are the archives' RoI by the archives' keys.
+    """
+
+    t: int
+    frame: Frame
+    labels: npt.NDArray[np.int32] | None
+    clean: npt.NDArray[np.float32] | None
+    masks: dict[str, Mask]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A frame as a subject shows it, what it takes to store, and the RoI that it was coded with."""
+
+    frame: Frame
+    size_bytes: int
+    mask: Mask | None = None
+
+
+class Subject(Protocol):
+    """Shows frames; small, immutable and fit to be sent to another process.
+
+    Attributes
+    ----------
+    key : str
+        Unique in an evaluation.
+    name : str
+        For people.
+    kind : "raw", "repeat", "archive" or "baseline"
+    rate : float or None
+        The compression rate that was asked for, where one was.
+    """
+
+    @property
+    def key(self) -> str: ...  # noqa: D102
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def kind(self) -> Kind: ...  # noqa: D102
+    @property
+    def rate(self) -> float | None: ...  # noqa: D102
+
+    def view(self, material: Material) -> View:
+        """Show a frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """The movie itself: the ceiling of everything that is found on it."""
+
+    key: str = "raw"
+    name: str = "uncompressed"
+    kind: Kind = "raw"
+    rate: float | None = None
+
+    def view(self, material: Material) -> View:
+        """Show the frame itself."""
+        return View(material.frame, material.frame.nbytes)
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """The same scene with fresh camera noise: how much would differ anyway, had it been recorded once more."""
+
+    sigma: float
+    significant_bits: int
+    key: str = "repeat"
+    name: str = "recorded again"
+    kind: Kind = "repeat"
+    rate: float | None = None
+
+    def view(self, material: Material) -> View:
+        """Show the frame with other noise; the same for the same frame."""
+        rng = np.random.default_rng([0, material.t])
+        again = repeat_with_noise(
+            material.frame, self.sigma, rng, clean=material.clean, significant_bits=self.significant_bits
+        )
+        return View(again, material.frame.nbytes)
+
+
+@dataclass(frozen=True, slots=True)
+class FromArchive:
+    """An archive of ours; its frames are decoded after their checksums were checked."""
+
+    path: Path
+    key: str
+    name: str
+    kind: Kind = "archive"
+    rate: float | None = None
+
+    def view(self, material: Material) -> View:
+        """Decode the frame."""
+        archive = _opened(self.path, self.path.stat().st_mtime_ns)
+        size = archive.manifest["frames"][material.t]["size_bytes"]
+        return View(archive[material.t], size, material.masks.get(self.key))
+
+
+@dataclass(frozen=True, slots=True)
+class FromBaseline:
+    """Another codec at a compression rate; `roi` is the key of the archive whose masks it uses, where it uses any."""
+
+    baseline: str
+    rate: float | None
+    roi: str | None = None
+    kind: Kind = "baseline"
+
+    @property
+    def key(self) -> str:
+        """Codec and rate."""
+        return f"{self.baseline}:{self.rate:g}"
+
+    @property
+    def name(self) -> str:
+        """The codec's name."""
+        return open_baseline(self.baseline).name
+
+    def view(self, material: Material) -> View:
+        """Encode and decode the frame."""
+        codec = open_baseline(self.baseline)
+        mask = material.masks[self.roi] if self.roi is not None else None
+        data = codec.encode(material.frame, self.rate or 0, mask)
+        return View(codec.decode(data), len(data))
+
+
+@lru_cache(maxsize=4)
+def _opened(path: Path, modified_ns: int) -> Archive:  # noqa: ARG001 - an archive that changed is opened anew
+    return open_archive(path)
