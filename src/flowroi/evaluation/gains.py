@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from flowroi.evaluation.results import SubjectResult
+from flowroi.evaluation.run import Evaluation
+from flowroi.evaluation.subjects import CAP
 from flowroi.metrics.curves import Curve, interval, size_gain
 
 Quality = Literal["roi_psnr", "f1"]
@@ -29,6 +31,8 @@ class Gain:
         The baseline's bytes over the other's; None where the curves do not reach the quality.
     low, high : float or None
         95 % interval, from frames drawn anew with replacement; None with fewer than 3 frames.
+    cap : float or None
+        What the encoder gains that is told the true cells, and hardly anything else.
     """
 
     quality: Quality
@@ -36,6 +40,7 @@ class Gain:
     gain: float | None
     low: float | None = None
     high: float | None = None
+    cap: float | None = None
 
 
 class Sums:
@@ -67,13 +72,27 @@ class Sums:
         return [(float(s), float(v)) for s, v in zip(size, values, strict=True)]
 
 
-def gain_of(
-    archive: SubjectResult, baseline: Sequence[SubjectResult], frames: Sequence[int], quality: Quality, seed: int = 0
-) -> Gain:
-    """Return the baseline's size over an archive's, at the archive's own quality, over the frames of the curve.
+def archive_gains(evaluation: Evaluation, archive: SubjectResult, baseline: str) -> list[Gain]:
+    """Return what an archive gains over a baseline at its own PSNR and, with a segmenter, at its own F1.
 
-    An archive better in F1 than the baseline's best point (by chance, once both are at the ceiling) is compared at that.
+    An archive better in F1 than the baseline's best point (by chance, both at the ceiling) is compared at that.
     """
+    points, frames = evaluation.curve(baseline), evaluation.curve_frames
+    qualities: list[Quality] = ["roi_psnr", "f1"] if evaluation.segmenter else ["roi_psnr"]
+    if len(points) < 2:
+        return []
+    caps = evaluation.curve(CAP)
+    return [_gain_of(archive, points, caps, frames, quality) for quality in qualities]
+
+
+def _gain_of(
+    archive: SubjectResult,
+    baseline: Sequence[SubjectResult],
+    caps: Sequence[SubjectResult],
+    frames: Sequence[int],
+    quality: Quality,
+    seed: int = 0,
+) -> Gain:
     sums = Sums([archive, *baseline], frames)
 
     def at(draw: npt.NDArray[np.intp] | slice) -> tuple[float, float | None]:
@@ -84,7 +103,12 @@ def gain_of(
         return level, None if size is None else size / own[0]
 
     level, gain = at(slice(None))
-    return Gain(quality, level, gain, *_bootstrap(lambda draw: at(draw)[1], sums.bytes.shape[1], seed))
+    low, high = _bootstrap(lambda draw: at(draw)[1], sums.bytes.shape[1], seed)
+    cap = None
+    if caps:
+        reference, best = (Curve.of(Sums(s, frames).points(quality)) for s in (baseline, caps))
+        cap = size_gain(reference, best, level)
+    return Gain(quality, level, gain, low, high, cap)
 
 
 def gain_at(

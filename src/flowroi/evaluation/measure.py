@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -104,6 +104,7 @@ def measure_frame(material: Material, subjects: tuple[Subject, ...], by: Yardsti
     """
     found_raw = None if by.segmenter is None else by.segmenter.segment(material.frame)
     truth = material.labels if material.labels is not None else found_raw
+    material = replace(material, labels=truth)
     if truth is None:
         raise InvalidParameterError("there are neither labels nor a segmenter", frame=material.t)
     measures = {}

@@ -23,7 +23,7 @@ from flowroi.errors import InvalidParameterError
 from flowroi.evaluation.labels import LabelSource, open_labels
 from flowroi.evaluation.measure import FrameMeasure, Yardstick, measure_frame
 from flowroi.evaluation.results import SubjectResult
-from flowroi.evaluation.subjects import FromArchive, FromBaseline, Mask, Material, Raw, Repeat, Subject
+from flowroi.evaluation.subjects import CellsOnly, FromArchive, FromBaseline, Mask, Material, Raw, Repeat, Subject
 from flowroi.masks import frames_with_masks
 from flowroi.params import RoiParams, check_integer
 from flowroi.resources import available_cores, submit
@@ -237,9 +237,12 @@ def _rates(archives: Sequence[Archive]) -> list[float]:
 
 
 def _baselines(keys: Sequence[str], rates: Sequence[float]) -> list[Subject]:
+    """Return every baseline at every rate, and the cap where there is anything to set it beside."""
     for key in keys:
         open_baseline(key)
-    return [FromBaseline(key, float(rate)) for key in dict.fromkeys(keys) for rate in sorted(set(rates))]
+    steps = sorted({float(rate) for rate in rates})
+    found: list[Subject] = [FromBaseline(key, rate) for key in dict.fromkeys(keys) for rate in steps]
+    return found + [CellsOnly(rate) for rate in steps if keys]
 
 
 def _materials(

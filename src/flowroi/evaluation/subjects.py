@@ -7,22 +7,30 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
 from flowroi.archives import Archive, open_archive
 from flowroi.baselines import open_baseline
+from flowroi.codec import decode, encode_frame
 from flowroi.metrics.repeat import repeat_with_noise
+from flowroi.params import EncodeParams
 
 Frame = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
 Kind = Literal["raw", "repeat", "archive", "baseline"]
+# What the key of `CellsOnly` begins with, where that of a baseline begins with the codec's.
+CAP = "cap"
+_TRUE_MARGIN_PX = 2
+_CAP_SCALING = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
     """What is known of a frame before anything is measured on it.
 
+    `labels` are the true cells; without label images, what the segmenter finds on the frame takes their place.
     `clean` is the frame before noise, where it is known; `masks` are the archives' RoI by the archives' keys.
     """
 
@@ -122,11 +130,10 @@ class FromArchive:
 
 @dataclass(frozen=True, slots=True)
 class FromBaseline:
-    """Another codec at a compression rate; `roi` is the key of the archive whose masks it uses, where it uses any."""
+    """Another codec at a compression rate; one that needs a RoI is told the true cells, a little grown."""
 
     baseline: str
     rate: float | None
-    roi: str | None = None
     kind: Kind = "baseline"
 
     @property
@@ -142,9 +149,35 @@ class FromBaseline:
     def view(self, material: Material) -> View:
         """Encode and decode the frame."""
         codec = open_baseline(self.baseline)
-        mask = material.masks[self.roi] if self.roi is not None else None
-        data = codec.encode(material.frame, self.rate or 0, mask)
+        data = codec.encode(material.frame, self.rate or 0, _true_roi(material))
         return View(codec.decode(data), len(data))
+
+
+@dataclass(frozen=True, slots=True)
+class CellsOnly:
+    """Our encoder told the true cells, and hardly anything else: the most that a RoI can gain on this movie."""
+
+    rate: float | None
+    name: str = "cells alone (cap)"
+    kind: Kind = "baseline"
+
+    @property
+    def key(self) -> str:
+        """Like a baseline's."""
+        return f"{CAP}:{self.rate:g}"
+
+    def view(self, material: Material) -> View:
+        """Encode and decode the frame."""
+        params = EncodeParams(rate=self.rate, scaling_factor=_CAP_SCALING, container="j2k")
+        data = encode_frame(material.frame, _true_roi(material), params).data
+        return View(decode(data), len(data))
+
+
+def _true_roi(material: Material) -> Mask | None:
+    if material.labels is None:
+        return None
+    side = 2 * _TRUE_MARGIN_PX + 1
+    return cv2.dilate((material.labels > 0).view(np.uint8), np.ones((side, side), np.uint8)).view(np.bool_)
 
 
 @lru_cache(maxsize=4)

@@ -1,0 +1,88 @@
+"""What there is to look at: the frames and the cells that came off worst, raw beside decoded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from flowroi.archives import Archive, open_archive
+from flowroi.evaluation.results import SubjectResult
+from flowroi.evaluation.subjects import Mask
+from flowroi.evaluation.worst import WorstCell, worst_cells, worst_frames
+from flowroi.masks import frames_with_masks
+from flowroi.params import RoiParams
+from flowroi.report.blocks import Gallery, Picture, Section, Slider, SliderFrame
+from flowroi.report.pictures import grey_range, outline_png, png_of, thumbnail
+from flowroi.sources import Source
+
+_FRAMES = 6
+_CELLS = 12
+_THUMBNAIL_PX = 48
+_ZOOM = 3
+# Where no RoI is known, nothing is drawn.
+_MaskOf = dict[int, Mask]
+
+
+def looks_section(source: Source, path: Path, result: SubjectResult) -> Section:
+    """Return the worst frames of an archive under a slider, and its worst cells.
+
+    Parameters
+    ----------
+    source : Source
+        The raw movie.
+    path : Path
+        The archive.
+    result : SubjectResult
+        What was measured on it.
+    """
+    frames, cells = worst_frames(result, _FRAMES), worst_cells(result, _CELLS)
+    with open_archive(path) as archive:
+        masks = _masks(source, archive, {*frames, *(cell.t for cell in cells)})
+        slider = Slider(
+            "Draw the divider across: uncompressed on its left, the archive on its right; the orange line is the RoI. "
+            "The worst frame comes first.",
+            "uncompressed",
+            "archive",
+            tuple(_slider_frame(source, archive, result, masks, t) for t in frames),
+        )
+        gallery = Gallery(
+            "The worst cells, uncompressed and as archived: those outside the RoI first, then those with the largest "
+            "errors; each place once.",
+            tuple(_picture(source, archive, masks, cell) for cell in cells),
+        )
+    return Section(f"Look at it: {result.name}", (slider, gallery))
+
+
+def _slider_frame(source: Source, archive: Archive, result: SubjectResult, masks: _MaskOf, t: int) -> SliderFrame:
+    raw, decoded = source.read(t), archive[t]
+    low, high = grey_range(raw)
+    summary = result.summary({t})
+    notes = []
+    if summary.roi_psnr is not None and np.isfinite(summary.roi_psnr):
+        notes.append(f"{summary.roi_psnr:.1f} dB on the cells")
+    if summary.f1 is not None:
+        notes.append(f"F1 {summary.f1:.3f}")
+    if summary.cells_missed:
+        notes.append(f"{summary.cells_missed:.1%} of the cells outside the RoI")
+    outline = outline_png(masks[t]) if t in masks else None
+    name = source.frame_names[t]
+    return SliderFrame(name, png_of(raw, low, high), png_of(decoded, low, high), outline, ", ".join(notes))
+
+
+def _picture(source: Source, archive: Archive, masks: _MaskOf, cell: WorstCell) -> Picture:
+    raw, decoded = source.read(cell.t), archive[cell.t]
+    mask = masks.get(cell.t)
+    pair = [
+        thumbnail(frame, cell.centre_yx, _THUMBNAIL_PX, _ZOOM, outlines=() if mask is None else (mask,))
+        for frame in (raw, decoded)
+    ]
+    covered = "" if cell.covered is None else f", {cell.covered:.0%} in the RoI"
+    found = "" if cell.found else ", not found"
+    y, x = cell.centre_yx
+    caption = f"{source.frame_names[cell.t]}, cell at ({y:.0f}, {x:.0f}): {cell.psnr:.1f} dB{covered}{found}"
+    return Picture(caption, pair[0], caption)
+
+
+def _masks(source: Source, archive: Archive, frames: set[int]) -> _MaskOf:
+    raise NotImplementedError

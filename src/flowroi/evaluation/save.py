@@ -1,0 +1,283 @@
+"""An evaluation on disk: the report to look at, and its figures as CSV and JSON."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from flowroi.archives import open_archive
+from flowroi.archives.atomic import discard, publish, temporary_beside
+from flowroi.baselines import open_baseline
+from flowroi.evaluation.gains import Gain, archive_gains
+from flowroi.evaluation.looks import looks_section
+from flowroi.evaluation.migration import SubjectMigration, migration_of
+from flowroi.evaluation.run import Evaluation, Progress, run_evaluation
+from flowroi.evaluation.sections import (
+    coverage_section,
+    gain_section,
+    migration_section,
+    segmentation_section,
+    size_section,
+)
+from flowroi.evaluation.verdict import targets_text, verdict
+from flowroi.evaluation.worst import cells_outside
+from flowroi.output import check_target
+from flowroi.report.blocks import Report, Section, Table, Text
+from flowroi.report.compression import size_on_disk
+from flowroi.report.html import render
+from flowroi.segmenters import Segmenter
+from flowroi.sources import open_source
+from flowroi.targets import Target
+from flowroi.versions import codec_versions
+
+REPORT = "report.html"
+FILES = (REPORT, "summary.csv", "frames.csv", "cells.csv", "migration.csv", "evaluation.json")
+
+
+@dataclass(frozen=True, slots=True)
+class SavedEvaluation:
+    """A finished evaluation.
+
+    Attributes
+    ----------
+    evaluation : Evaluation
+    gains : dict of str to list of Gain
+        Over the first baseline, by the archive's key; empty without a baseline.
+    migrations : tuple of SubjectMigration
+    verdict : str
+        Of the first archive.
+    met : bool or None
+        Whether it meets the targets; None without any.
+    """
+
+    evaluation: Evaluation
+    gains: dict[str, list[Gain]]
+    migrations: tuple[SubjectMigration, ...]
+    verdict: str
+    met: bool | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything that is not about a single frame or cell, ready for JSON."""
+        of = self.evaluation
+        return {
+            "name": of.name,
+            "frames": len(of.subjects[0].frames),
+            "shape": list(of.shape),
+            "truth": of.truth,
+            "segmenter": of.segmenter,
+            "noise_sigma": of.noise_sigma,
+            "curve_frames": list(of.curve_frames),
+            "verdict": self.verdict,
+            "targets_met": self.met,
+            "subjects": [
+                {"key": s.key, "name": s.name, "kind": s.kind, **s.summary().as_dict()} for s in of.subjects
+            ],
+            "gains": {key: [_gain_dict(gain) for gain in gains] for key, gains in self.gains.items()},
+            "migration": {
+                m.subject.key: m.comparison.as_dict() for m in self.migrations if m.comparison is not None
+            },
+            "warnings": list(of.warnings),
+        }
+
+
+def save_evaluation(
+    source: str | PathLike[str],
+    archives: Sequence[Path],
+    target: Path,
+    *,
+    segmenter: Segmenter | None,
+    labels: Path | None = None,
+    baselines: Sequence[str] = ("openjpeg",),
+    targets: Sequence[Target] = (),
+    overwrite: bool = False,
+    command: Sequence[str] = (),
+    progress: Progress | None = None,
+    **options: Any,
+) -> SavedEvaluation:
+    """Evaluate archives of a movie and write the report into a folder that appears when it is complete.
+
+    Parameters
+    ----------
+    source, archives, segmenter, labels, baselines, progress, **options
+        See `run_evaluation`.
+    target : Path
+        New folder for `FILES`.
+    targets : sequence of Target
+        What the first archive should reach.
+    overwrite : bool, default False
+        Replace the folder of an earlier evaluation.
+    command : sequence of str
+        The command line, for the report.
+
+    Raises
+    ------
+    FlowRoIError
+        As `run_evaluation`, and for a target folder that may not be written; nothing is left behind then.
+    """
+    inputs = [Path(source), *archives, labels]
+    check_target(target, inputs=inputs, overwrite=overwrite, replaceable=FILES)
+    evaluation = run_evaluation(
+        source, archives, labels=labels, segmenter=segmenter, baselines=baselines, progress=progress, **options
+    )
+    found = _concluded(evaluation, baselines, targets)
+    folder = temporary_beside(target)
+    try:
+        folder.mkdir()
+        with open_source(source, pattern=options.get("pattern"), channel=options.get("channel")) as opened:
+            looks = [looks_section(opened, path, s) for path, s in zip(archives, evaluation.of_kind("archive"), strict=True)]
+        report = _report(found, archives, looks, baselines, targets, command)
+        (folder / REPORT).write_text(render(report), encoding="utf-8")
+        _write_tables(folder, found)
+        publish(folder, target, overwrite=overwrite)
+    except BaseException:
+        discard(folder)
+        raise
+    return found
+
+
+def _concluded(evaluation: Evaluation, baselines: Sequence[str], targets: Sequence[Target]) -> SavedEvaluation:
+    subjects = evaluation.of_kind("archive")
+    gains = {s.key: archive_gains(evaluation, s, baselines[0]) for s in subjects if baselines}
+    sentence, met = "Nothing but the movie itself was measured.", None
+    if subjects:
+        first, raw = subjects[0], evaluation.subjects[0].summary()
+        name = open_baseline(baselines[0]).name if baselines else ""
+        sentence = verdict(first.summary(), raw, gains.get(first.key, []), cells_outside(first), name)
+        if targets:
+            met = targets_text(targets, first.summary(), raw)[0]
+    return SavedEvaluation(evaluation, gains, migration_of(evaluation), sentence, met)
+
+
+def _report(
+    found: SavedEvaluation,
+    archives: Sequence[Path],
+    looks: Sequence[Section],
+    baselines: Sequence[str],
+    targets: Sequence[Target],
+    command: Sequence[str],
+) -> Report:
+    evaluation = found.evaluation
+    subjects = evaluation.of_kind("archive")
+    files = {s.key: size_on_disk(path) for s, path in zip(subjects, archives, strict=True)}
+    sections: list[Section | None] = []
+    if subjects and targets:
+        _, rows = targets_text(targets, subjects[0].summary(), evaluation.subjects[0].summary())
+        sections.append(Section("Targets", (Table("What was asked for", ("target", "reached", "met"), tuple(rows)),)))
+    if baselines and subjects:
+        sections.append(gain_section(evaluation, found.gains, open_baseline(baselines[0]).name))
+    sections += [size_section(evaluation, files), coverage_section(evaluation), *looks]
+    sections += [segmentation_section(evaluation), migration_section(found.migrations)]
+    if evaluation.warnings:
+        sections.append(Section("Warnings", (Text(evaluation.warnings),)))
+    return Report(
+        title=f"{evaluation.name}: what compression costs",
+        verdict=found.verdict,
+        verdict_good=found.met,
+        sections=tuple(section for section in sections if section is not None),
+        provenance=_provenance(evaluation, archives, baselines, command),
+    )
+
+
+def _provenance(
+    evaluation: Evaluation, archives: Sequence[Path], baselines: Sequence[str], command: Sequence[str]
+) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for path in archives:
+        with open_archive(path) as archive:
+            made[path.name] = {
+                key: archive.manifest[key] for key in ("digest", "flowroi", "codecs", "encode", "roi", "source")
+            }
+    return {
+        "movie": {
+            "name": evaluation.name,
+            "shape": list(evaluation.shape),
+            "dtype": evaluation.dtype,
+            "pixel_size_um": evaluation.pixel_size_um,
+            "frame_interval_s": evaluation.frame_interval_s,
+            "noise_sigma": round(evaluation.noise_sigma, 4),
+        },
+        "cells": evaluation.truth,
+        "segmenter": evaluation.segmenter,
+        "baselines": [open_baseline(key).describe() for key in baselines],
+        "archives": made,
+        "versions": codec_versions(),
+        "command": shlex.join(command),
+    }
+
+
+def _write_tables(folder: Path, found: SavedEvaluation) -> None:
+    evaluation = found.evaluation
+    summaries = [
+        {"key": s.key, "name": s.name, "kind": s.kind, **s.summary().as_dict()} for s in evaluation.subjects
+    ]
+    _write_csv(folder / "summary.csv", summaries)
+    frames: list[dict[str, Any]] = []
+    cells: list[dict[str, Any]] = []
+    for archive in evaluation.of_kind("archive"):
+        for frame in archive.frames:
+            frames.append({"archive": archive.name, "frame": frame.t, **archive.summary({frame.t}).as_dict()})
+            per = frame.per_cell
+            if per is None:
+                continue
+            cells += [
+                {
+                    "archive": archive.name,
+                    "frame": frame.t,
+                    "cell": int(per.ids[i]),
+                    "y_px": round(float(per.centres[i, 0]), 2),
+                    "x_px": round(float(per.centres[i, 1]), 2),
+                    "area_px": int(per.pixels[i]),
+                    "mse": round(float(per.mse[i]), 4),
+                    "covered": round(float(per.covered[i]), 4),
+                    "found": int(per.found[i]),
+                }
+                for i in range(len(per.ids))
+            ]
+    _write_csv(folder / "frames.csv", frames)
+    _write_csv(folder / "cells.csv", cells)
+    _write_csv(folder / "migration.csv", [row for m in found.migrations for row in _tracks(m)])
+    text = json.dumps(found.as_dict(), indent=1, allow_nan=False)
+    (folder / "evaluation.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _tracks(of: SubjectMigration) -> Iterable[dict[str, Any]]:
+    m = of.migration
+    for i in range(len(m.track)):
+        yield {
+            "subject": of.subject.name,
+            "track": int(m.track[i]),
+            "points": int(m.points[i]),
+            "length_unit": m.length_unit,
+            "time_unit": m.time_unit,
+            "duration": round(float(m.duration[i]), 4),
+            "path_length": round(float(m.path_length[i]), 4),
+            "net_displacement": round(float(m.net_displacement[i]), 4),
+            "mean_speed": round(float(m.mean_speed[i]), 5),
+            "directness": round(float(m.directness[i]), 5),
+        }
+
+
+def _write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        if not rows:
+            return
+        table = csv.DictWriter(file, list(rows[0]))
+        table.writeheader()
+        table.writerows(rows)
+
+
+def _gain_dict(gain: Gain) -> dict[str, Any]:
+    return {
+        "quality": gain.quality,
+        "at": gain.at,
+        "gain": gain.gain,
+        "low": gain.low,
+        "high": gain.high,
+        "cap": gain.cap,
+    }

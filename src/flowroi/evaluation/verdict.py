@@ -1,0 +1,68 @@
+"""An evaluation in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flowroi.evaluation.gains import Gain
+from flowroi.evaluation.results import Summary
+from flowroi.targets import Target
+
+
+def verdict(
+    archive: Summary, raw: Summary, gains: Sequence[Gain], outside: tuple[int, int] | None, baseline: str
+) -> str:
+    """Say what an archive gains, what it keeps and what it misses.
+
+    Parameters
+    ----------
+    archive, raw : Summary
+        Of all frames.
+    gains : sequence of Gain
+        Over the baseline, at the archive's own qualities.
+    outside : (int, int) or None
+        Cells outside the RoI, and cells.
+    baseline : str
+        Its name.
+    """
+    parts = [part for gain in gains if (part := _gain_text(gain))]
+    if parts:
+        head = f"At {archive.rate:.1f}:1 the archive is {' and '.join(parts)} than {baseline}"
+    else:
+        head = f"The archive holds the movie at {archive.rate:.1f}:1"
+        if archive.roi_psnr is not None:
+            head += f", with {archive.roi_psnr:.1f} dB on the cells"
+    sentences = [head]
+    if archive.f1 is not None and raw.f1 is not None:
+        sentences.append(f"the segmentation's F1 is {archive.f1:.3f}, and {raw.f1:.3f} uncompressed")
+    if outside is not None:
+        missed, cells = outside
+        sentences.append(
+            f"all of {cells:,} cells touch the RoI"
+            if missed == 0
+            else f"{missed:,} of {cells:,} cells lie outside the RoI: shown below"
+        )
+    return "; ".join(sentences) + "."
+
+
+def _gain_text(gain: Gain) -> str:
+    if gain.gain is None:
+        return ""
+    what = "PSNR on the cells" if gain.quality == "roi_psnr" else "F1"
+    factor, bounds = gain.gain, (gain.low, gain.high)
+    word = "smaller"
+    if factor < 1:
+        factor, word = 1 / factor, "larger"
+        bounds = tuple(None if bound is None else 1 / bound for bound in reversed(bounds))  # type: ignore[assignment]
+    sure = "" if None in bounds else f" ({bounds[0]:.2f} to {bounds[1]:.2f})"
+    return f"{factor:.2f} times{sure} {word} at equal {what}"
+
+
+def targets_text(targets: Sequence[Target], archive: Summary, raw: Summary) -> tuple[bool, list[tuple[str, str, str]]]:
+    """Return whether all targets are met, and a row (target, reached, met) for each."""
+    rows = []
+    for target in targets:
+        figure = getattr(archive, target.metric)
+        reached = "not measured" if figure is None else f"{figure:.4g}"
+        rows.append((str(target), reached, "yes" if target.met(archive, raw) else "no"))
+    return all(row[2] == "yes" for row in rows), rows
