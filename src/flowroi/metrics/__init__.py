@@ -1,0 +1,1 @@
+"""What compression does to a movie, in numbers: picture, cells, tracks and migration."""
