@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from flowroi.archives import Archive, open_archive
+from flowroi.evaluation.archive_masks import archive_masks
 from flowroi.evaluation.results import SubjectResult
-from flowroi.evaluation.subjects import Mask
 from flowroi.evaluation.worst import WorstCell, worst_cells, worst_frames
-from flowroi.masks import frames_with_masks
-from flowroi.params import RoiParams
+from flowroi.masks import Mask
 from flowroi.report.blocks import Gallery, Picture, Section, Slider, SliderFrame
-from flowroi.report.pictures import grey_range, outline_png, png_of, thumbnail
+from flowroi.report.pictures import beside, grey_range, outline_png, png_of, thumbnail
+from flowroi.roi.overlay import OUTLINE_RGB
 from flowroi.sources import Source
 
 _FRAMES = 6
@@ -71,18 +72,21 @@ def _slider_frame(source: Source, archive: Archive, result: SubjectResult, masks
 
 
 def _picture(source: Source, archive: Archive, masks: _MaskOf, cell: WorstCell) -> Picture:
-    raw, decoded = source.read(cell.t), archive[cell.t]
-    mask = masks.get(cell.t)
+    raw = source.read(cell.t)
+    low, high = grey_range(raw)
+    outlines = ((masks[cell.t], OUTLINE_RGB),) if cell.t in masks else ()
     pair = [
-        thumbnail(frame, cell.centre_yx, _THUMBNAIL_PX, _ZOOM, outlines=() if mask is None else (mask,))
-        for frame in (raw, decoded)
+        thumbnail(frame, cell.centre_yx, _THUMBNAIL_PX, _ZOOM, outlines=outlines, low=low, high=high)
+        for frame in (raw, archive[cell.t])
     ]
     covered = "" if cell.covered is None else f", {cell.covered:.0%} in the RoI"
-    found = "" if cell.found else ", not found"
     y, x = cell.centre_yx
-    caption = f"{source.frame_names[cell.t]}, cell at ({y:.0f}, {x:.0f}): {cell.psnr:.1f} dB{covered}{found}"
-    return Picture(caption, pair[0], caption)
+    caption = f"{source.frame_names[cell.t]}, cell at ({y:.0f}, {x:.0f}): {cell.psnr:.1f} dB{covered}"
+    if not cell.found:
+        caption += ", not found by the segmenter"
+    return Picture(caption, beside(*pair), f"{caption}; uncompressed on the left, archived on the right")
 
 
 def _masks(source: Source, archive: Archive, frames: set[int]) -> _MaskOf:
-    raise NotImplementedError
+    masks = enumerate(islice(archive_masks(archive, source), max(frames, default=-1) + 1))
+    return {t: mask for t, mask in masks if mask is not None and t in frames}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,7 +45,7 @@ def migration_of(evaluation: Evaluation) -> tuple[SubjectMigration, ...]:
     consecutive = frames == list(range(frames[0], frames[0] + len(frames)))
     if evaluation.segmenter is None or len(frames) < _LEAST_FRAMES or not consecutive:
         return ()
-    units = {"pixel_size_um": evaluation.pixel_size_um, "frame_interval_s": evaluation.frame_interval_s}
+    units: dict[str, Any] = {"pixel_size_um": evaluation.pixel_size_um, "frame_interval_s": evaluation.frame_interval_s}
     found: list[SubjectMigration] = []
     for subject in subjects:
         tracks = link_frames([measure.found for measure in subject.frames if measure.found is not None])

@@ -20,12 +20,12 @@ import numpy.typing as npt
 from flowroi.archives import Archive, open_archive
 from flowroi.baselines import open_baseline
 from flowroi.errors import InvalidParameterError
+from flowroi.evaluation.archive_masks import archive_masks
 from flowroi.evaluation.labels import LabelSource, open_labels
 from flowroi.evaluation.measure import FrameMeasure, Yardstick, measure_frame
 from flowroi.evaluation.results import SubjectResult
-from flowroi.evaluation.subjects import CellsOnly, FromArchive, FromBaseline, Mask, Material, Raw, Repeat, Subject
-from flowroi.masks import frames_with_masks
-from flowroi.params import RoiParams, check_integer
+from flowroi.evaluation.subjects import CellsOnly, FromArchive, FromBaseline, Material, Raw, Repeat, Subject
+from flowroi.params import check_integer
 from flowroi.resources import available_cores, submit
 from flowroi.roi.noise import noise_of
 from flowroi.segmenters import Segmenter
@@ -254,7 +254,7 @@ def _materials(
 ) -> Iterator[Material]:
     """Read what is known of each frame, with the RoI of every archive: as it was kept, or found once more."""
     wanted = set(frames)
-    found = [_masks(archive, source) for archive in archives]
+    found = [archive_masks(archive, source) for archive in archives]
     for t in range(max(wanted) + 1):
         masks = {f"archive:{n}": mask for n, of in enumerate(found) if (mask := next(of)) is not None}
         if t in wanted:
@@ -265,20 +265,6 @@ def _materials(
                 None if clean is None else clean[t],
                 masks,
             )
-
-
-def _masks(archive: Archive, source: Source) -> Iterator[Mask | None]:
-    settings = dict(archive.manifest["roi"])
-    method = settings.pop("method")
-    settings.pop("soft_weights", None)
-    if archive.manifest["masks_kept"]:
-        yield from (archive.roi(t) for t in range(len(archive)))
-    elif method in ("fused", "flow"):
-        params = RoiParams(**settings)
-        for _, roi in frames_with_masks(source, range(len(source)), method, params, executor=None, look_ahead=0):
-            yield None if roi is None else roi.mask
-    else:
-        yield from (None for _ in range(len(archive)))
 
 
 def _measured(

@@ -75,13 +75,9 @@ class SavedEvaluation:
             "curve_frames": list(of.curve_frames),
             "verdict": self.verdict,
             "targets_met": self.met,
-            "subjects": [
-                {"key": s.key, "name": s.name, "kind": s.kind, **s.summary().as_dict()} for s in of.subjects
-            ],
+            "subjects": [{"key": s.key, "name": s.name, "kind": s.kind, **s.summary().as_dict()} for s in of.subjects],
             "gains": {key: [_gain_dict(gain) for gain in gains] for key, gains in self.gains.items()},
-            "migration": {
-                m.subject.key: m.comparison.as_dict() for m in self.migrations if m.comparison is not None
-            },
+            "migration": {m.subject.key: m.comparison.as_dict() for m in self.migrations if m.comparison is not None},
             "warnings": list(of.warnings),
         }
 
@@ -130,7 +126,8 @@ def save_evaluation(
     try:
         folder.mkdir()
         with open_source(source, pattern=options.get("pattern"), channel=options.get("channel")) as opened:
-            looks = [looks_section(opened, path, s) for path, s in zip(archives, evaluation.of_kind("archive"), strict=True)]
+            pairs = zip(archives, evaluation.of_kind("archive"), strict=True)
+            looks = [looks_section(opened, path, result) for path, result in pairs]
         report = _report(found, archives, looks, baselines, targets, command)
         (folder / REPORT).write_text(render(report), encoding="utf-8")
         _write_tables(folder, found)
@@ -213,9 +210,7 @@ def _provenance(
 
 def _write_tables(folder: Path, found: SavedEvaluation) -> None:
     evaluation = found.evaluation
-    summaries = [
-        {"key": s.key, "name": s.name, "kind": s.kind, **s.summary().as_dict()} for s in evaluation.subjects
-    ]
+    summaries = [{"key": s.key, "name": s.name, "kind": s.kind, **s.summary().as_dict()} for s in evaluation.subjects]
     _write_csv(folder / "summary.csv", summaries)
     frames: list[dict[str, Any]] = []
     cells: list[dict[str, Any]] = []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,7 @@ def size_section(evaluation: Evaluation, file_bytes: dict[str, int]) -> Section:
     return Section("Size and quality", (table, *_curves(evaluation, _QUALITIES, with_floor=True)))
 
 
-def gain_section(evaluation: Evaluation, gains: dict[str, Sequence[Gain]], baseline: str) -> Section:
+def gain_section(evaluation: Evaluation, gains: Mapping[str, Sequence[Gain]], baseline: str) -> Section:
     """Return what each archive gains over a baseline, and the most that it could."""
     rows = []
     for archive in evaluation.of_kind("archive"):
@@ -81,7 +82,7 @@ def gain_section(evaluation: Evaluation, gains: dict[str, Sequence[Gain]], basel
         "interpolated linearly in the quality; a dash says that the curve does not reach it. Intervals: frames drawn "
         "anew, 400 times; neighbouring frames are alike, so they tell of this movie only. The cap is what our encoder "
         "gains when it is told the true cells and hardly anything else: 1/(1 - share of the bits that plain coding "
-        "spends on the background). At an F1 near the ceiling, a gain says little: look where the curves begin to fall.",
+        "spends on the background). Near the ceiling of F1 a gain says little: look where the curves begin to fall.",
     )
     return Section("Gain", (table,))
 
@@ -161,21 +162,25 @@ def migration_section(migrations: Sequence[SubjectMigration]) -> Section | None:
             "MSD differs by at most",
         ),
         tuple(rows),
-        note="Differences are against the uncompressed movie, track by track (Bland–Altman, ± 1.96 standard deviations). "
-        "The movie recorded again says what camera noise alone changes: an archive within that costs migration nothing.",
+        note="Differences are against the uncompressed movie, track by track (Bland–Altman, ± 1.96 standard "
+        "deviations). The movie recorded again says what camera noise alone changes: an archive within that costs "
+        "migration nothing.",
     )
-    blocks: list[Block] = [table, Figure(
-        f"Mean squared displacement over the lag, all tracks ({unit}² over {time})",
-        "Curves of the mean squared displacement of each movie",
-        curve_figure(
-            [
-                Series(of.subject.name, of.migration.msd.lag_frames.tolist(), of.migration.msd.value.tolist())
-                for of in migrations
-            ],
-            x_label="lag (frames)",
-            y_label=f"mean squared displacement ({unit}²)",
+    blocks: list[Block] = [
+        table,
+        Figure(
+            f"Mean squared displacement over the lag, all tracks ({unit}² over {time})",
+            "Curves of the mean squared displacement of each movie",
+            curve_figure(
+                [
+                    Series(of.subject.name, of.migration.msd.lag_frames.tolist(), of.migration.msd.value.tolist())
+                    for of in migrations
+                ],
+                x_label="lag (frames)",
+                y_label=f"mean squared displacement ({unit}²)",
+            ),
         ),
-    )]
+    ]
     for of in migrations[1:]:
         c = of.comparison
         if c is not None and c.speed.n >= 2:
@@ -205,10 +210,7 @@ def _curves(evaluation: Evaluation, qualities: Iterable[Quality], *, with_floor:
             groups.setdefault("archives" if subject.kind == "archive" else subject.name, []).append(subject)
     panels = []
     for field, label in qualities:
-        series = [
-            Series(name, *_points(subjects, only, lambda s, field=field: getattr(s, field)))
-            for name, subjects in groups.items()
-        ]
+        series = [Series(name, *_points(subjects, only, attrgetter(field))) for name, subjects in groups.items()]
         if all(y is None for one in series for y in one.y):
             continue
         marks = {}
