@@ -15,11 +15,11 @@ from flowroi.archives import open_archive
 from flowroi.archives.atomic import discard, publish, temporary_beside
 from flowroi.codec import decode
 from flowroi.errors import FlowRoIError, VerificationError
-from flowroi.extraction import write_png
 from flowroi.openjpeg import openjpeg_encode
 from flowroi.output import check_target
 from flowroi.params import check_integer
 from flowroi.pipeline import compress
+from flowroi.png import write_png
 from flowroi.quality import PooledError
 from flowroi.roi import draw_overlay
 from flowroi.synthetic import SyntheticMovie, synthetic_movie
