@@ -51,7 +51,7 @@ stubs: $(VENV)/developed
 	$(STUBGEN) -o src/flowroi/_core.pyi
 
 lock: $(VENV)/developed
-	$(BIN)/uv pip compile pyproject.toml --extra video --group build --group test --group lint --group docs --universal \
+	$(BIN)/uv pip compile pyproject.toml --extra video --extra evaluation --group build --group test --group lint --group docs --universal \
 	  --python-version 3.11 --no-annotate --no-header --no-emit-index-url --upgrade -o requirements/dev.lock -q
 
 clean:
