@@ -16,12 +16,12 @@ from flowroi.archives.atomic import discard, publish, temporary_beside
 from flowroi.baselines.openjpeg import openjpeg_encode
 from flowroi.codec import decode
 from flowroi.errors import FlowRoIError, VerificationError
-from flowroi.extraction import write_png
 from flowroi.metrics.coverage import Coverage, coverage
 from flowroi.metrics.image import PooledError
 from flowroi.output import check_target
 from flowroi.params import check_integer
 from flowroi.pipeline import compress
+from flowroi.png import write_png
 from flowroi.roi import draw_overlay
 from flowroi.synthetic import SyntheticMovie, synthetic_movie
 

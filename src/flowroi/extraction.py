@@ -11,14 +11,14 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, get_args
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from flowroi.archives.atomic import discard, publish, temporary_beside
-from flowroi.errors import FlowRoIError, InvalidParameterError
+from flowroi.errors import InvalidParameterError
 from flowroi.output import check_target
 from flowroi.params import RoiMethod, RoiParams, check_integer
+from flowroi.png import write_png
 from flowroi.report.compression import roi_warnings
 from flowroi.resources import available_cores, opencv_threads
 from flowroi.roi import FrameRoi, RoiDiagnostics, draw_overlay, iter_roi
@@ -135,11 +135,3 @@ def _write_table(path: Path, frames: list[tuple[str, RoiDiagnostics]]) -> None:
             numbers = (known.confidence, known.noise, *(known.drift_px or (None, None)))
             cells = ("" if number is None else f"{number:.3f}" for number in numbers)
             table.writerow((name, f"{known.roi_share:.5f}", known.components, *cells, known.warning))
-
-
-def write_png(path: Path, image: npt.NDArray[np.uint8]) -> None:
-    """Write a grey (Y, X) or RGB (Y, X, 3) image; a failure is an error, which OpenCV's own writer only hints at."""
-    done, data = cv2.imencode(".png", image if image.ndim == 2 else image[..., ::-1])
-    if not done:
-        raise FlowRoIError(f"the image of shape {image.shape} cannot be coded as PNG", path=path)
-    path.write_bytes(data.tobytes())

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
-import cv2
 import tifffile
 
 from flowroi.archives.atomic import discard, publish, temporary_beside
 from flowroi.archives.base import Archive, Frame
 from flowroi.errors import InvalidParameterError
 from flowroi.output import check_target
+from flowroi.png import write_png
 
 ExportFormat = Literal["tiff", "png"]
 
@@ -101,6 +101,6 @@ def _write_png(archive: Archive, target: Path, frames: range, progress: Callable
     target.mkdir()
     for done, t in enumerate(frames, start=1):
         name = archive.manifest["frames"][t]["name"]
-        (target / f"{name}.png").write_bytes(cv2.imencode(".png", archive[t])[1].tobytes())
+        write_png(target / f"{name}.png", archive[t])
         if progress is not None:
             progress(done, len(frames))

@@ -11,6 +11,7 @@ import numpy as np
 from flowroi.archives.base import Archive, ArchiveLayout, ArchiveWriter, Mask
 from flowroi.archives.manifest import canonical_json, parse
 from flowroi.errors import CorruptDataError, InvalidParameterError, MissingInputError, UnsupportedFormatError
+from flowroi.png import write_png
 
 MANIFEST_NAME = "manifest.json"
 MASK_FOLDER = "roi"
@@ -35,8 +36,7 @@ class Jp2FolderWriter(ArchiveWriter):
         name = self.layout.frame_names[t]
         (self._temporary / f"{name}.jp2").write_bytes(data)
         if mask is not None:
-            encoded = cv2.imencode(".png", np.where(mask, np.uint8(255), np.uint8(0)))[1]
-            (self._temporary / MASK_FOLDER / f"{name}_roi.png").write_bytes(encoded.tobytes())
+            write_png(self._temporary / MASK_FOLDER / f"{name}_roi.png", np.where(mask, np.uint8(255), np.uint8(0)))
 
     def _close(self, manifest: dict[str, Any]) -> None:
         (self._temporary / MANIFEST_NAME).write_bytes(canonical_json(manifest))

@@ -49,12 +49,13 @@ def draw_overlay(
     tint = np.float32(TINT) * (mask.astype(np.float32) if weights is None else enlarge(weights, frame.shape))[..., None]
     rgb += tint * (np.array(OUTLINE_RGB, np.float32) - rgb)
     canvas = np.ascontiguousarray(rgb.astype(np.uint8))
-    _outline(canvas, mask, OUTLINE_RGB)
+    draw_outline(canvas, mask, OUTLINE_RGB)
     if truth is not None:
-        _outline(canvas, truth > 0, (86, 180, 233))
+        draw_outline(canvas, truth > 0, (86, 180, 233))
     return canvas
 
 
-def _outline(canvas: npt.NDArray[np.uint8], mask: Mask, colour: tuple[int, int, int]) -> None:
+def draw_outline(canvas: npt.NDArray[np.uint8], mask: Mask, colour: tuple[int, ...]) -> None:
+    """Draw the outline of a mask, one pixel wide and inside it, into an image of as many channels as the colour has."""
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(canvas, contours, -1, colour, 1)
