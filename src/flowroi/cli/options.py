@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from flowroi.errors import InvalidParameterError
 from flowroi.params import TARGETS, RoiParams
 
 _ROI = RoiParams()
@@ -110,3 +111,31 @@ LookAhead = Annotated[int, typer.Option(help="Frames after its own that fused ma
 SeedAreaPx = Annotated[int, typer.Option(help="Smallest piece that is kept before closing (flow), px.")]
 Margin = Annotated[int, typer.Option(help="Grow the masks by so many px.")]
 MaxDriftPx = Annotated[float, typer.Option(help="Largest shift of the stage from frame to frame, px.")]
+Segmenter = Annotated[str, typer.Option(help="classical, cellpose3, cellpose-sam, or none.")]
+Weights = Annotated[Path | None, typer.Option(help="Weights of the segmenter's network.")]
+DiameterPx = Annotated[float | None, typer.Option(help="Typical diameter of a cell, px.")]
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Read names with commas between them; "none" is none of them.
+
+    Examples
+    --------
+    >>> names("openjpeg, avif"), names("none")
+    (('openjpeg', 'avif'), ())
+    """
+    return () if text.strip() == "none" else tuple(part.strip() for part in text.split(","))
+
+
+def numbers(name: str, text: str) -> tuple[float, ...]:
+    """Read numbers with commas between them.
+
+    Examples
+    --------
+    >>> numbers("rates", "10,20.5")
+    (10.0, 20.5)
+    """
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise InvalidParameterError(f"{name} is {text!r}; expected numbers with commas between them") from error

@@ -98,7 +98,15 @@ def _gain_of(
     def at(draw: npt.NDArray[np.intp] | slice) -> tuple[float, float | None]:
         own, *theirs = sums.points(quality, draw)
         curve = Curve.of(theirs)
-        level = min(own[1], max(curve.quality)) if quality == "f1" and curve.quality else own[1]
+        if quality == "f1":
+            if not curve.quality:
+                return own[1], None
+            level = min(own[1], max(curve.quality))
+            if level <= min(curve.quality):
+                # The curve has not begun to fall: how much smaller the baseline could go is not known.
+                return level, None
+        else:
+            level = own[1]
         size = curve.size_at(level)
         return level, None if size is None else size / own[0]
 

@@ -192,7 +192,7 @@ def migration_section(migrations: Sequence[SubjectMigration]) -> Section | None:
                     bland_altman_figure(
                         ((reference + other) / 2).tolist(),
                         (other - reference).tolist(),
-                        limits=(c.speed.lower_limit, c.speed.mean_difference, c.speed.upper_limit),
+                        limits=(c.speed.lower_limit or 0.0, c.speed.upper_limit or 0.0),
                         x_label=f"mean speed ({unit}/{time})",
                         y_label=f"difference ({unit}/{time})",
                     ),

@@ -15,6 +15,7 @@ from flowroi.roi.frame_roi import Mask
 from flowroi.roi.grey import Frame, Grey
 from flowroi.roi.overlay import OUTLINE_RGB, draw_outline
 
+_GAP_PX = 2
 Outlines = Sequence[tuple[npt.NDArray[Any], tuple[int, int, int]]]
 
 
@@ -123,6 +124,15 @@ def thumbnail(
             raise InvalidParameterError(f"a mask of shape {mask.shape} on a frame of {frame.shape}; expected one shape")
         draw_outline(canvas, _enlarged((mask[cut] != 0).astype(np.uint8), zoom) > 0, colour)
     return encode_png(canvas)
+
+
+def beside(left: bytes, right: bytes) -> bytes:
+    """Return two PNG pictures of one height as one, a light line between them."""
+    pair = [
+        np.asarray(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR_RGB), np.uint8) for png in (left, right)
+    ]
+    line = np.full((pair[0].shape[0], _GAP_PX, 3), 255, np.uint8)
+    return encode_png(np.hstack([pair[0], line, pair[1]]))
 
 
 def _span(centre: float, size: int, length: int) -> slice:

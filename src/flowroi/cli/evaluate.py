@@ -1,0 +1,109 @@
+"""`flowroi evaluate`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flowroi.cli import options
+from flowroi.cli.decompress import parse_frames
+from flowroi.cli.output import Output, shown
+
+if TYPE_CHECKING:
+    from flowroi.evaluation.save import SavedEvaluation
+
+TARGET_MISSED = 5
+
+
+def evaluate(
+    context: typer.Context,  # noqa: ARG001 - for the configuration file
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="The raw movie.")],
+    archives: Annotated[list[Path], typer.Argument(metavar="ARCHIVE...", help="Archives made of it.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="New folder for the report and its tables.")],
+    labels: Annotated[
+        Path | None, typer.Option(help="True cells: a folder of label images, TIFF or .npy; else the segmenter's own.")
+    ] = None,
+    segmenter: options.Segmenter = "classical",
+    weights: options.Weights = None,
+    diameter_px: options.DiameterPx = None,
+    baseline: Annotated[
+        str, typer.Option(help="Codecs to compare with: openjpeg, htj2k, jpegxl, avif, smooth, with commas; or none.")
+    ] = "openjpeg",
+    rates: Annotated[
+        str | None,
+        typer.Option(help="Compression rates of the codecs' curves, with commas."),
+    ] = None,
+    curve_frames: Annotated[int, typer.Option(help="Frames, all over the movie, on which curves are measured.")] = 24,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(help="What the first archive must reach, such as roi_psnr>=40 or f1>=0.95*raw; may be repeated."),
+    ] = None,
+    frames: Annotated[str | None, typer.Option(help="A:B, from frame A up to but not including B.")] = None,
+    workers: options.Workers = None,
+    pattern: options.Pattern = None,
+    channel: options.Channel = None,
+    overwrite: options.Overwrite = False,
+    config: options.Config = None,  # noqa: ARG001 - read by its callback
+    as_json: options.Json = False,
+) -> None:
+    """Measure what archives cost: quality, cells, tracks, and their size beside other codecs; writes a report."""
+    from flowroi.evaluation.save import REPORT, save_evaluation
+    from flowroi.segmenters import open_segmenter
+    from flowroi.sources import open_source
+    from flowroi.targets import parse_target
+
+    out = Output(as_json=as_json)
+    targets = [parse_target(text) for text in target or []]
+    chosen = None
+    if frames is not None:
+        with open_source(source, pattern=pattern, channel=channel) as opened:
+            chosen = parse_frames(frames, len(opened))
+    finder = None
+    if segmenter != "none":
+        finder = open_segmenter(segmenter, weights=weights, diameter_px=diameter_px)
+    with out.progress(source.name) as progress:
+        found = save_evaluation(
+            source,
+            archives,
+            output,
+            segmenter=finder,
+            labels=labels,
+            baselines=options.names(baseline),
+            rates=None if rates is None else options.numbers("rates", rates),
+            curve_frames=curve_frames,
+            targets=targets,
+            frames=chosen,
+            workers=workers,
+            pattern=pattern,
+            channel=channel,
+            overwrite=overwrite,
+            command=["flowroi", *sys.argv[1:]],
+            progress=progress,
+        )
+    for warning in found.evaluation.warnings:
+        out.warn(f"{source}: {warning}")
+    out.result("evaluation", {"target": str(output), **found.as_dict()}, _text(found, output / REPORT))
+    if found.met is False:
+        out.message(f"not every target was met: see {output / REPORT}")
+        raise typer.Exit(TARGET_MISSED)
+
+
+def _text(found: SavedEvaluation, report: Path) -> str:
+    rows = [f"{'':34} {'rate':>7} {'PSNR, cells':>12} {'F1':>6} {'covered':>8}"]
+    for subject in found.evaluation.subjects:
+        s = subject.summary()
+        if subject.kind in ("raw", "archive", "baseline"):
+            rows.append(
+                f"{subject.name[:34]:34} {s.rate:>6.1f}:1 {_cell(s.roi_psnr, ' dB', 2):>11} {_cell(s.f1, '', 3):>6} "
+                f"{_cell(None if s.cells_covered is None else 100 * s.cells_covered, ' %', 1):>8}"
+            )
+    return "\n".join([found.verdict, "", *rows, "", f"Look at {shown(report)}"])
+
+
+def _cell(value: float | None, unit: str, digits: int) -> str:
+    if value is None:
+        return ""
+    return "exact" if value == float("inf") else f"{value:.{digits}f}{unit}"
