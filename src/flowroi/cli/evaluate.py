@@ -36,7 +36,7 @@ def evaluate(
         str | None,
         typer.Option(help="Compression rates of the codecs' curves, with commas."),
     ] = None,
-    curve_frames: Annotated[int, typer.Option(help="Frames, all over the movie, on which curves are measured.")] = 24,
+    curve_frames: Annotated[int, typer.Option(help="Frames, all over the movie, on which curves are measured.")] = 12,
     target: Annotated[
         list[str] | None,
         typer.Option(help="What the first archive must reach, such as roi_psnr>=40 or f1>=0.95*raw; may be repeated."),

@@ -36,7 +36,7 @@ Progress = Callable[[int, int], None]
 _NOISE_FRAMES = 9
 # A curve's rates: from so much below the archives' to so much above.
 _CURVE_SPAN = (0.15, 2.0)
-_CURVE_POINTS = 9
+_CURVE_POINTS = 7
 _LABELLED = "label images"
 _SEGMENTED = "what {} finds on the raw frames"
 
@@ -99,7 +99,7 @@ def run_evaluation(
     segmenter: Segmenter | None = None,
     baselines: Sequence[str] = ("openjpeg",),
     rates: Sequence[float] | None = None,
-    curve_frames: int = 24,
+    curve_frames: int = 12,
     frames: range | None = None,
     repeat: bool = True,
     ssim: bool = True,
@@ -126,7 +126,7 @@ def run_evaluation(
         Codecs to compare with, see `open_baseline`.
     rates : sequence of float > 1, optional
         Where the baselines are measured; by default all around the archives' own rates.
-    curve_frames : int >= 1, default 24
+    curve_frames : int >= 1, default 12
         At most so many frames, spread over the movie, are coded with the baselines.
     frames : range, optional
         Which frames of the movie to measure; all by default.

@@ -23,7 +23,7 @@ Kind = Literal["raw", "repeat", "archive", "baseline"]
 # What the key of `CellsOnly` begins with, where that of a baseline begins with the codec's.
 CAP = "cap"
 _TRUE_MARGIN_PX = 2
-_CAP_SCALING = 1000.0
+_CAP_SCALING = 30.0
 
 
 @dataclass(frozen=True, slots=True)

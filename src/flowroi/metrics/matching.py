@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from flowroi.extras import need
 
+# Numbers are counted in a table as long as the largest, up to this many entries.
+_MOST_COUNTED = 2**22
 THRESHOLDS = tuple(round(0.5 + 0.05 * i, 2) for i in range(10))
 
 
@@ -97,24 +99,38 @@ def overlaps(truth: npt.NDArray[Any], found: npt.NDArray[Any]) -> Overlaps:
     >>> overlaps(np.array([[7, 7, 0]]), np.array([[0, 2, 2]])).iou.tolist()
     [0.3333333333333333]
     """
-    truth_ids, truth_places, truth_pixels = np.unique(truth, return_inverse=True, return_counts=True)
-    found_ids, found_places, found_pixels = np.unique(found, return_inverse=True, return_counts=True)
-    pairs, shared = np.unique(
-        truth_places.ravel().astype(np.int64) * len(found_ids) + found_places.ravel(), return_counts=True
-    )
-    rows, columns = np.divmod(pairs, len(found_ids))
-    cells = (truth_ids[rows] != 0) & (found_ids[columns] != 0)
-    rows, columns, shared = rows[cells], columns[cells], shared[cells]
-    iou = shared / (truth_pixels[rows] + found_pixels[columns] - shared)
-    # Background, where there is any, is the first of the sorted labels.
-    first_truth, first_found = int(truth_ids[0] == 0), int(found_ids[0] == 0)
-    return Overlaps(
-        truth_ids[first_truth:].astype(np.int64),
-        found_ids[first_found:].astype(np.int64),
-        rows - first_truth,
-        columns - first_found,
-        iou,
-    )
+    (truth_ids, truth_pixels, rows), (found_ids, found_pixels, columns) = _ranked(truth), _ranked(found)
+    both = (rows >= 0) & (columns >= 0)
+    pairs, shared = _counted(rows[both] * len(found_ids) + columns[both], len(truth_ids) * len(found_ids))
+    of_truth, of_found = np.divmod(pairs, max(len(found_ids), 1))
+    iou = shared / (truth_pixels[of_truth] + found_pixels[of_found] - shared)
+    return Overlaps(truth_ids, found_ids, of_truth, of_found, iou)
+
+
+def _ranked(
+    labels: npt.NDArray[Any],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the labels that occur, their pixels, and for every pixel the place of its label; -1 is background."""
+    flat = labels.ravel().astype(np.int64)
+    ids, pixels = _counted(flat, int(flat.max(initial=0)) + 1)
+    if ids.size and ids[-1] < _MOST_COUNTED:
+        places = np.zeros(int(ids[-1]) + 1, np.int64)
+        places[ids] = np.arange(len(ids))
+        ranks = places[flat]
+    else:
+        ranks = np.searchsorted(ids, flat)
+    background = int(ids.size > 0 and ids[0] == 0)
+    return ids[background:], pixels[background:], ranks - background
+
+
+def _counted(values: npt.NDArray[np.int64], limit: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the values below `limit` that occur, and how often each does; small ones are counted, not sorted."""
+    if limit > _MOST_COUNTED:
+        found, counts = np.unique(values, return_counts=True)
+        return found, counts
+    table = np.bincount(values)
+    occurring = np.flatnonzero(table)
+    return occurring, table[occurring]
 
 
 def matched(pairs: Overlaps, threshold: float = 0.5) -> npt.NDArray[np.int64]:
