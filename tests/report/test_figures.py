@@ -94,6 +94,15 @@ def test_bars_have_the_heights_of_their_values():
     assert not columns[int(0.75 * columns.size) :].any()
 
 
+def test_groups_of_bars_have_their_names_below():
+    ink = [
+        pixels(bars_figure([name, name], [Bars("a", [1, 2])], y_label="y"), (27, 31, 35))[-60:, 150:].sum()
+        for name in ("", "$x$", "complexeye " * 2)
+    ]
+    assert ink[0] == 0
+    assert 0 < ink[1] < ink[2]
+
+
 def test_a_histogram_leaves_out_what_is_no_number():
     values = np.random.default_rng(2).normal(10, 2, 500)
     spoiled = [*values, None, float("nan"), float("inf")]

@@ -86,13 +86,16 @@ def bars_figure(
             error_kw={"ecolor": style.INK, "elinewidth": 1, "capsize": 2.5},
         )
         handles.append((drawn, one.label))
-    axes.set_xticks(np.arange(len(groups)), labels=[""] * len(groups))
     # A group without bars keeps its place.
     axes.set_xlim(-0.5, max(len(groups), 1) - 0.5)
     crowded = len(groups) * max((len(group) for group in groups), default=0) > 80
+    turned: dict[str, Any] = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
+    room_in = 1.2 if crowded else 5.5 / max(len(groups), 1)
+    # Drawing takes the words of a tick from its axis, and the rest from the tick.
+    names = [style.fitted(group, room_in, style.SMALL_PT) for group in groups]
+    axes.set_xticks(np.arange(len(groups)), labels=names)
     for tick, group in zip(axes.get_xticklabels(), groups, strict=True):
-        turned: dict[str, Any] = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
-        style.write(tick, group, 1.2 if crowded else 5.5 / len(groups), size_pt=style.SMALL_PT, **turned)
+        style.write(tick, group, room_in, size_pt=style.SMALL_PT, **turned)
     axes.tick_params(axis="x", length=0)
     style.mark_levels(axes, marks or {})
     if len(bars) > 1:

@@ -75,10 +75,22 @@ def png_of_figure(figure: Figure) -> bytes:
 
 def write(text: Text, words: str, room_in: float, *, size_pt: float = FONT_PT, lines: int = 3, **style: Any) -> None:
     """Set a text as it is, in lines of a given length: a dollar is no formula, and what is too long is cut."""
-    line = max(int(room_in * 72 / (_WIDTH_OF_LETTER * size_pt)), 4)
-    wrapped = "\n".join(textwrap.wrap(plain(words), line, max_lines=lines, placeholder="…"))
     text.set_parse_math(False)
-    text.set(**{"text": wrapped, "fontfamily": _FONT, "fontsize": size_pt, "color": INK, **style})
+    text.set(
+        **{
+            "text": fitted(words, room_in, size_pt, lines),
+            "fontfamily": _FONT,
+            "fontsize": size_pt,
+            "color": INK,
+            **style,
+        }
+    )
+
+
+def fitted(words: str, room_in: float, size_pt: float, lines: int = 3) -> str:
+    """Return words as at most `lines` lines that a letter size lets into `room_in` inches."""
+    line = max(int(room_in * 72 / (_WIDTH_OF_LETTER * size_pt)), 4)
+    return "\n".join(textwrap.wrap(plain(words), line, max_lines=lines, placeholder="…"))
 
 
 def plain(words: str) -> str:
