@@ -106,12 +106,16 @@ def panels_figure(panels: Sequence[Panel], columns: int = 2) -> bytes:
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
     height_in = 3.7 if columns == 1 else 2.9
-    figure = style.new_figure(style.WIDTH_IN if columns < 3 else 2.7 * columns, height_in * rows + 0.3)
+    width_in = style.WIDTH_IN if columns < 3 else 2.7 * columns
+    room_in = (width_in / columns - 0.8, height_in - 0.9)
+    figure = style.new_figure(width_in, height_in * rows + 0.3)
+    # So that the label of an axis is seen to belong to its panel.
+    figure.set_layout_engine("constrained", wspace=0.06, hspace=0.04)
     looks: dict[str, int] = {}
     handles: list[tuple[Any, str]] = []
     for position, panel in enumerate(panels, start=1):
         axes = figure.add_subplot(rows, columns, position)
-        style.dress(axes, x_label=panel.x_label, y_label=panel.y_label, title=panel.title)
+        style.dress(axes, x_label=panel.x_label, y_label=panel.y_label, title=panel.title, room_in=room_in)
         for series in panel.series:
             look = looks.setdefault(series.label, len(looks))
             handles.append((_curve(axes, series, look), series.label))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -85,11 +86,16 @@ def bars_figure(
             error_kw={"ecolor": style.INK, "elinewidth": 1, "capsize": 2.5},
         )
         handles.append((drawn, one.label))
-    axes.set_xticks(np.arange(len(groups)), labels=[""] * len(groups))
-    crowded = sum(len(group) for group in groups) > 80
+    # A group without bars keeps its place.
+    axes.set_xlim(-0.5, max(len(groups), 1) - 0.5)
+    crowded = len(groups) * max((len(group) for group in groups), default=0) > 80
+    turned: dict[str, Any] = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
+    room_in = 1.2 if crowded else 5.5 / max(len(groups), 1)
+    # Drawing takes the words of a tick from its axis, and the rest from the tick.
+    names = [style.fitted(group, room_in, style.SMALL_PT) for group in groups]
+    axes.set_xticks(np.arange(len(groups)), labels=names)
     for tick, group in zip(axes.get_xticklabels(), groups, strict=True):
-        turned = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
-        style.write(tick, group, fontsize=style.SMALL_PT, **turned)
+        style.write(tick, group, room_in, size_pt=style.SMALL_PT, **turned)
     axes.tick_params(axis="x", length=0)
     style.mark_levels(axes, marks or {})
     if len(bars) > 1:
@@ -182,8 +188,6 @@ def bland_altman_figure(
     reach = [*y, lower, upper, 0.0]
     spare = 0.12 * (max(reach) - min(reach) or 1)
     axes.set_ylim(min(reach) - spare, max(reach) + spare)
-    marks = {f"upper limit {upper:.3g}": upper, f"lower limit {lower:.3g}": lower}
-    if y.size:
-        marks[f"mean {y.mean():.3g}"] = float(y.mean())
-    style.mark_levels(axes, marks)
+    marks = {"upper limit": upper, "lower limit": lower} | ({"mean": float(y.mean())} if y.size else {})
+    style.mark_levels(axes, {f"{name} {level:.3g}".replace("-", "−"): level for name, level in marks.items()})
     return style.png_of_figure(figure)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from itertools import pairwise
@@ -36,6 +37,7 @@ FONT_PT = 9.0
 SMALL_PT = 8.0
 _DPI = 192
 _FONT = "DejaVu Sans"
+_WIDTH_OF_LETTER = 0.6
 
 # Matplotlib's font and layout caches are shared by all threads.
 _DRAWING = Lock()
@@ -71,10 +73,24 @@ def png_of_figure(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def write(text: Text, words: str, **style: Any) -> None:
-    """Set a text as it is: dollar signs are no formula, and what the font lacks is shown as a box."""
+def write(text: Text, words: str, room_in: float, *, size_pt: float = FONT_PT, lines: int = 3, **style: Any) -> None:
+    """Set a text as it is, in lines of a given length: a dollar is no formula, and what is too long is cut."""
     text.set_parse_math(False)
-    text.set(text=plain(words), **{"fontfamily": _FONT, "fontsize": FONT_PT, "color": INK, **style})
+    text.set(
+        **{
+            "text": fitted(words, room_in, size_pt, lines),
+            "fontfamily": _FONT,
+            "fontsize": size_pt,
+            "color": INK,
+            **style,
+        }
+    )
+
+
+def fitted(words: str, room_in: float, size_pt: float, lines: int = 3) -> str:
+    """Return words as at most `lines` lines that a letter size lets into `room_in` inches."""
+    line = max(int(room_in * 72 / (_WIDTH_OF_LETTER * size_pt)), 4)
+    return "\n".join(textwrap.wrap(plain(words), line, max_lines=lines, placeholder="…"))
 
 
 def plain(words: str) -> str:
@@ -86,7 +102,7 @@ def plain(words: str) -> str:
     'PSNR, dB: ���'
     """
     known = _characters()
-    return "".join(c if c == "\n" or ord(c) in known else "\N{REPLACEMENT CHARACTER}" for c in words)
+    return "".join(c if c in "\n\t" or ord(c) in known else "\N{REPLACEMENT CHARACTER}" for c in words)
 
 
 @cache
@@ -97,8 +113,11 @@ def _characters() -> frozenset[int]:
     return frozenset(code for code in FT2Font(findfont(_FONT)).get_charmap() if code >= 0x20)
 
 
-def dress(axes: Axes, *, x_label: str, y_label: str, title: str = "") -> None:
+def dress(
+    axes: Axes, *, x_label: str, y_label: str, title: str = "", room_in: tuple[float, float] = (WIDTH_IN - 1, 2.8)
+) -> None:
     """Give axes their labels and the look of the house: two spines, a faint grid behind everything."""
+    width_in, height_in = room_in
     axes.set_facecolor("white")
     axes.set_axisbelow(True)
     axes.grid(visible=True, color=GRID, linewidth=0.6)
@@ -109,9 +128,9 @@ def dress(axes: Axes, *, x_label: str, y_label: str, title: str = "") -> None:
     axes.tick_params(
         which="both", labelsize=SMALL_PT, labelfontfamily=_FONT, colors=SOFT, labelcolor=INK, direction="out", width=0.8
     )
-    write(axes.xaxis.label, x_label)
-    write(axes.yaxis.label, y_label)
-    write(axes.title, title, fontsize=FONT_PT + 1, fontweight="bold", ha="left", x=0.0)
+    write(axes.xaxis.label, x_label, width_in)
+    write(axes.yaxis.label, y_label, height_in)
+    write(axes.title, title, width_in, size_pt=FONT_PT + 1, fontweight="bold", ha="left", x=0.0)
 
 
 def logarithmic_x(axes: Axes, values: npt.NDArray[np.float64]) -> None:
@@ -127,43 +146,36 @@ def logarithmic_x(axes: Axes, values: npt.NDArray[np.float64]) -> None:
 
 
 def mark_levels(axes: Axes, marks: Mapping[str, float]) -> None:
-    """Draw horizontal reference lines with their names at the right, the names of close lines taking turns."""
+    """Draw horizontal reference lines, their names at the right: over the line, or under it where the next is close."""
     low, high = axes.get_ylim()
-    left = False
-    previous = -math.inf
-    for words, level in sorted(marks.items(), key=lambda mark: mark[1]):
-        left = not left and level - previous < 0.07 * (high - low)
-        previous = level
+    ordered = sorted(_drawable(marks), key=lambda mark: mark[1])
+    for number, (words, level) in enumerate(ordered, start=1):
+        under = number < len(ordered) and ordered[number][1] - level < 0.07 * (high - low)
         axes.axhline(level, color=SOFT, linewidth=1, linestyle=(0, (4, 2)), zorder=1.5)
-        name = axes.annotate(
-            "",
-            (0 if left else 1, level),
-            (2 if left else -2, 2),
-            xycoords=axes.get_yaxis_transform(),
-            textcoords="offset points",
-            ha="left" if left else "right",
-            va="bottom",
-            annotation_clip=False,
-        )
-        write(name, words, fontsize=SMALL_PT, color=SOFT)
+        place = {"xy": (1, level), "xycoords": axes.get_yaxis_transform(), "xytext": (-2, -2 if under else 2)}
+        _name(axes, words, place, ha="right", va="top" if under else "bottom")
 
 
 def mark_places(axes: Axes, marks: Mapping[str, float]) -> None:
     """Draw vertical reference lines with their names beside them."""
-    for words, place in marks.items():
-        axes.axvline(place, color=SOFT, linewidth=1, linestyle=(0, (1.5, 1.5)), zorder=1.5)
-        name = axes.annotate(
-            "",
-            (place, 1),
-            (2, -2),
-            xycoords=axes.get_xaxis_transform(),
-            textcoords="offset points",
-            ha="left",
-            va="top",
-            rotation=90,
-            annotation_clip=False,
-        )
-        write(name, words, fontsize=SMALL_PT, color=SOFT)
+    for words, x in _drawable(marks):
+        axes.axvline(x, color=SOFT, linewidth=1, linestyle=(0, (1.5, 1.5)), zorder=1.5)
+        place = {"xy": (x, 1), "xycoords": axes.get_xaxis_transform(), "xytext": (2, -2)}
+        _name(axes, words, place, ha="left", va="top", rotation=90)
+
+
+def _drawable(marks: Mapping[str, float]) -> list[tuple[str, float]]:
+    """Leave out the levels that no axis reaches, as the infinite PSNR of what is lossless."""
+    return [(words, level) for words, level in marks.items() if math.isfinite(level)]
+
+
+def _name(axes: Axes, words: str, place: dict[str, Any], **alignment: Any) -> None:
+    """Write the name of a reference line, with a white rim that lets it be read over a curve."""
+    from matplotlib.patheffects import withStroke
+
+    name = axes.annotate("", textcoords="offset points", annotation_clip=False, zorder=4, **place, **alignment)
+    write(name, words, 1.8, size_pt=SMALL_PT, lines=1, color=SOFT)
+    name.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
 
 
 def legend_below(figure: Figure, entries: Iterable[tuple[Any, str]]) -> None:
@@ -185,7 +197,7 @@ def legend_below(figure: Figure, entries: Iterable[tuple[Any, str]]) -> None:
         columnspacing=1.6,
     )
     for text, words in zip(drawn.get_texts(), unique, strict=True):
-        write(text, words, fontsize=SMALL_PT)
+        write(text, words, WIDTH_IN / 2, size_pt=SMALL_PT)
 
 
 def _columns(words: Sequence[str]) -> int:

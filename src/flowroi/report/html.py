@@ -129,7 +129,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(data_uri=_data_uri, cell=cell_text, leaf=leaf_text, sort_key=sort_key)
-    environment.globals.update(css_size=png_css_size)
+    environment.globals.update(css_size=png_css_size, numeric_columns=_numeric_columns)
     environment.tests["number_cell"] = is_number
     environment.tests["nested"] = lambda value: isinstance(value, Mapping)
     environment.tests["listed"] = lambda value: isinstance(value, list | tuple)
@@ -172,6 +172,12 @@ def _sections(report: Report) -> Iterator[dict[str, Any]]:
                 counts[word] += 1
             blocks.append({"kind": kind, "block": block, "label": f"{word} {counts[word]}"})
         yield {"id": address, "title": section.title, "blocks": blocks}
+
+
+def _numeric_columns(table: Table) -> list[bool]:
+    """Tell of every column whether it holds numbers only, beside what is absent."""
+    columns = zip(*table.rows, strict=True) if table.rows else ((),) * len(table.columns)
+    return [all(value is None or is_number(value) for value in column) for column in columns]
 
 
 def _slug(text: str) -> str:

@@ -89,9 +89,9 @@ def image_grid(
         axes.set_yticks([])
         for spine in axes.spines.values():
             spine.set_visible(False)
-        style.write(axes.title, one.title, fontsize=style.SMALL_PT)
+        style.write(axes.title, one.title, side_in, size_pt=style.SMALL_PT, lines=2)
         if row_labels and column == 0:
-            style.write(axes.yaxis.label, row_labels[row], fontsize=style.SMALL_PT)
+            style.write(axes.yaxis.label, row_labels[row], heights[row], size_pt=style.SMALL_PT, lines=2)
         for mask, colour in one.contours:
             _outline(axes, mask, colour)
     return style.png_of_figure(figure)
