@@ -53,6 +53,7 @@ def save_labels(
     *,
     pattern: str | None = None,
     channel: int | None = None,
+    for_training: bool = False,
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> SegmentationReport:
@@ -68,6 +69,8 @@ def save_labels(
     segmenter : Segmenter
     pattern, channel
         See `open_source`.
+    for_training : bool, default False
+        Lay the folder out as Cellpose's training reads it: `<frame>.tif` is the frame, `<frame>_masks.tif` its labels.
     overwrite : bool, default False
         Replace a folder of labels that exists.
     progress : callable, optional
@@ -90,7 +93,9 @@ def save_labels(
                         labels = segmenter.segment(frame)
                     except MemoryError as error:
                         raise FlowRoIError("not enough memory to segment it", path=opened.path, frame=t) from error
-                    write_labels(temporary / f"{name}.tif", labels)
+                    if for_training:
+                        tifffile.imwrite(temporary / f"{name}.tif", frame, photometric="minisblack")
+                    write_labels(temporary / f"{name}{'_masks' if for_training else ''}.tif", labels)
                     done.append(_cells(name, labels))
                     if progress is not None:
                         progress(len(done), len(opened))

@@ -42,6 +42,16 @@ def test_people_read_a_line(flow, movie):
     assert result.err == ""
 
 
+def test_for_training_the_frames_lie_beside_their_labels(flow, movie, frames, tmp_path):
+    flow("segment", movie, "-o", "labels")
+    assert flow("segment", movie, "-o", "training", "--for-training").code == 0
+    assert len(list((tmp_path / "training").iterdir())) == 9
+    for t, frame in enumerate(frames):
+        assert np.array_equal(tifffile.imread(tmp_path / "training" / f"t{t:03}.tif"), frame)
+        labels = (tmp_path / "labels" / f"t{t:03}.tif").read_bytes()
+        assert (tmp_path / "training" / f"t{t:03}_masks.tif").read_bytes() == labels
+
+
 def test_frames_without_cells_are_labelled_empty(flow, tmp_path):
     np.save(tmp_path / "empty.npy", np.full((2, 30, 40), 90, np.uint8))
     result = flow("segment", "empty.npy", "-o", "out", "--json")

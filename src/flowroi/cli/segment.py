@@ -23,6 +23,9 @@ def segment(
         float | None, typer.Option(help="Typical diameter of a cell, px; by default the segmenter's own.")
     ] = None,
     gpu: Annotated[bool | None, typer.Option(help="Run a network on the GPU; by default where there is one.")] = None,
+    for_training: Annotated[
+        bool, typer.Option("--for-training", help="Frames as <frame>.tif, labels as <frame>_masks.tif, for Cellpose.")
+    ] = False,
     pattern: options.Pattern = None,
     channel: options.Channel = None,
     overwrite: options.Overwrite = False,
@@ -37,7 +40,14 @@ def segment(
     opened = open_segmenter(segmenter, weights=weights, diameter_px=diameter_px, gpu=gpu)
     with out.progress(source.name) as progress:
         report = save_labels(
-            source, output, opened, pattern=pattern, channel=channel, overwrite=overwrite, progress=progress
+            source,
+            output,
+            opened,
+            pattern=pattern,
+            channel=channel,
+            for_training=for_training,
+            overwrite=overwrite,
+            progress=progress,
         )
     for warning in report.warnings:
         out.warn(f"{source}: {warning}")
