@@ -9,7 +9,7 @@ CPP := $(wildcard cpp/include/flowroi/*.hpp cpp/src/*.cpp cpp/src/*.hpp cpp/bind
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 STUBGEN := $(BIN)/python -m nanobind.stubgen -q -m flowroi._core
 
-.PHONY: demo browser test test-python test-native test-slow lint bench docs fuzz stubs lock clean
+.PHONY: demo browser test test-python test-native test-slow test-cellpose3 test-cellpose-sam lint bench docs fuzz stubs lock clean
 
 demo: $(VENV)/installed
 	$(BIN)/flowroi demo --output demo --overwrite
@@ -22,6 +22,13 @@ test-python: $(VENV)/developed browser
 
 test-slow: $(VENV)/developed
 	$(BIN)/python -m pytest -n $(JOBS) -m slow tests
+
+# The networks, each with the Cellpose that it needs, in an environment of its own; slow ones, too.
+test-cellpose3: $(VENV)-cellpose3/installed
+	$(VENV)-cellpose3/bin/python -m pytest -m cellpose3 tests/segmenters
+
+test-cellpose-sam: $(VENV)-cellpose-sam/installed
+	$(VENV)-cellpose-sam/bin/python -m pytest -m cellpose_sam tests/segmenters
 
 # The C++ tests, and a short run of the fuzzer under AddressSanitizer and UndefinedBehaviorSanitizer.
 test-native: $(VENV)/developed
@@ -63,7 +70,7 @@ lock: $(VENV)/developed
 	  --python-version 3.11 --no-annotate --no-header --no-emit-index-url --upgrade -o requirements/dev.lock -q
 
 clean:
-	rm -rf build site demo $(VENV)
+	rm -rf build site demo $(VENV) $(VENV)-cellpose3 $(VENV)-cellpose-sam
 
 $(VENV)/created:
 	$(PYTHON) -c 'import sys; sys.exit("Python >= 3.11 is needed; this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
@@ -73,6 +80,14 @@ $(VENV)/created:
 # The package in place (Python changes need no reinstall; C++ changes do).
 $(VENV)/installed: $(VENV)/created pyproject.toml CMakeLists.txt $(CPP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements/dev.lock -e '.[evaluation]'
+	touch $@
+
+# torch first, so that the extra takes the one that is there.
+$(VENV)-%/installed: requirements/%.txt pyproject.toml CMakeLists.txt $(CPP)
+	$(PYTHON) -m venv $(VENV)-$*
+	$(VENV)-$*/bin/python -m pip install --quiet --disable-pip-version-check $$(grep '^torch' $<)
+	$(VENV)-$*/bin/python -m pip install --quiet --disable-pip-version-check -r $< -e '.[$*]'
+	$(if $(filter cellpose3,$*),$(VENV)-$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps mmv-h4tracks==1.3.0)
 	touch $@
 
 $(VENV)/developed: $(VENV)/installed requirements/dev.lock

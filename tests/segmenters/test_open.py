@@ -26,7 +26,7 @@ def test_what_has_no_use_is_refused():
         open_segmenter("classical", gpu=True)
 
 
-@pytest.mark.parametrize("name", ["classical"])
+@pytest.mark.parametrize("name", SEGMENTERS)
 def test_diameters_are_checked_at_once(name):
     with pytest.raises(InvalidParameterError, match="diameter_px is -1"):
         open_segmenter(name, diameter_px=-1)

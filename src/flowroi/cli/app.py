@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from flowroi.cli import INTERRUPTED, bench, compress, decompress, demo, evaluate, inspect, roi
+from flowroi.cli import INTERRUPTED, bench, compress, decompress, demo, evaluate, inspect, roi, segment
 from flowroi.cli.output import Output
 from flowroi.errors import InvalidParameterError, QualityTargetError, VerificationError
 
@@ -27,6 +27,7 @@ app.command("demo")(demo.demo)
 app.command("compress")(compress.compress)
 app.command("decompress")(decompress.decompress)
 app.command("roi")(roi.roi)
+app.command("segment")(segment.segment)
 app.command("inspect")(inspect.inspect)
 app.command("evaluate")(evaluate.evaluate)
 app.command("bench")(bench.bench)

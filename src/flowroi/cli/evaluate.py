@@ -29,6 +29,7 @@ def evaluate(
     segmenter: options.Segmenter = "classical",
     weights: options.Weights = None,
     diameter_px: options.DiameterPx = None,
+    gpu: options.Gpu = None,
     baseline: Annotated[
         str, typer.Option(help="Codecs to compare with: openjpeg, htj2k, jpegxl, avif, smooth, with commas; or none.")
     ] = "openjpeg",
@@ -63,7 +64,7 @@ def evaluate(
             chosen = parse_frames(frames, len(opened))
     finder = None
     if segmenter != "none":
-        finder = open_segmenter(segmenter, weights=weights, diameter_px=diameter_px)
+        finder = open_segmenter(segmenter, weights=weights, diameter_px=diameter_px, gpu=gpu)
     with out.progress(source.name) as progress:
         found = save_evaluation(
             source,

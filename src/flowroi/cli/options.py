@@ -112,8 +112,11 @@ SeedAreaPx = Annotated[int, typer.Option(help="Smallest piece that is kept befor
 Margin = Annotated[int, typer.Option(help="Grow the masks by so many px.")]
 MaxDriftPx = Annotated[float, typer.Option(help="Largest shift of the stage from frame to frame, px.")]
 Segmenter = Annotated[str, typer.Option(help="classical, cellpose3, cellpose-sam, or none.")]
-Weights = Annotated[Path | None, typer.Option(help="Weights of the segmenter's network.")]
-DiameterPx = Annotated[float | None, typer.Option(help="Typical diameter of a cell, px.")]
+Weights = Annotated[Path | None, typer.Option(help="Weights of a network; nothing is downloaded.", metavar="FILE")]
+DiameterPx = Annotated[
+    float | None, typer.Option(help="Typical diameter of a cell, px; by default the segmenter's own.")
+]
+Gpu = Annotated[bool | None, typer.Option(help="Run a network on the GPU; by default where there is one.")]
 
 
 def names(text: str) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ _LEAST_CONTRAST = 4.0
 # Where the outline runs, as a share of the cells' contrast; below a half, for faint cells beside strong ones.
 _OUTLINE = 0.4
 # Closing and opening: gaps and specks narrower than this are not the cell's shape.
-_DETAIL_DIAMETERS = 1 / 5
+_DETAIL_DIAMETERS = 1 / 6
 # Shares of the area of a cell of the diameter: a smaller gap is part of a cell, a smaller piece is debris.
 _LARGEST_GAP = 0.5
 _SMALLEST_PIECE = 0.2

@@ -52,4 +52,12 @@ def open_segmenter(
         if gpu:
             raise InvalidParameterError("gpu is asked for; classical runs on the CPU only")
         return ClassicalSegmenter(diameter_px)
+    if name == "cellpose3":
+        from flowroi.segmenters.cellpose3 import Cellpose3Segmenter
+
+        return Cellpose3Segmenter(weights, diameter_px, gpu)
+    if name == "cellpose-sam":
+        from flowroi.segmenters.cellpose_sam import CellposeSamSegmenter
+
+        return CellposeSamSegmenter(weights, diameter_px, gpu)
     raise InvalidParameterError(f"segmenter is {name!r}; expected one of {', '.join(SEGMENTERS)}")
