@@ -86,7 +86,7 @@ $(VENV)/installed: $(VENV)/created pyproject.toml CMakeLists.txt $(CPP)
 $(VENV)-%/installed: requirements/%.txt pyproject.toml CMakeLists.txt $(CPP)
 	$(PYTHON) -m venv $(VENV)-$*
 	$(VENV)-$*/bin/python -m pip install --quiet --disable-pip-version-check $$(grep '^torch' $<)
-	$(VENV)-$*/bin/python -m pip install --quiet --disable-pip-version-check -r $< -e '.[$*]'
+	$(VENV)-$*/bin/python -m pip install --quiet --disable-pip-version-check -r $< -e '.[evaluation,$*]'
 	$(if $(filter cellpose3,$*),$(VENV)-$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps mmv-h4tracks==1.3.0)
 	touch $@
 

@@ -31,8 +31,9 @@ def evaluate(
     diameter_px: options.DiameterPx = None,
     gpu: options.Gpu = None,
     baseline: Annotated[
-        str, typer.Option(help="Codecs to compare with: openjpeg, htj2k, jpegxl, avif, smooth, with commas; or none.")
-    ] = "openjpeg",
+        str,
+        typer.Option(help="openjpeg, htj2k, jpegxl, avif, smooth, cap (true cells alone), with commas; or none."),
+    ] = "openjpeg,cap",
     rates: Annotated[
         str | None,
         typer.Option(help="Compression rates of the codecs' curves, with commas."),

@@ -24,7 +24,7 @@ from flowroi.evaluation.archive_masks import archive_masks
 from flowroi.evaluation.labels import LabelSource, open_labels
 from flowroi.evaluation.measure import FrameMeasure, Yardstick, measure_frame
 from flowroi.evaluation.results import SubjectResult
-from flowroi.evaluation.subjects import CellsOnly, FromArchive, FromBaseline, Material, Raw, Repeat, Subject
+from flowroi.evaluation.subjects import CAP, CellsOnly, FromArchive, FromBaseline, Material, Raw, Repeat, Subject
 from flowroi.params import check_integer
 from flowroi.resources import available_cores, submit
 from flowroi.roi.noise import noise_of
@@ -97,7 +97,7 @@ def run_evaluation(
     labels: str | PathLike[str] | npt.NDArray[Any] | None = None,
     clean: npt.NDArray[np.float32] | None = None,
     segmenter: Segmenter | None = None,
-    baselines: Sequence[str] = ("openjpeg",),
+    baselines: Sequence[str] = ("openjpeg", CAP),
     rates: Sequence[float] | None = None,
     curve_frames: int = 12,
     frames: range | None = None,
@@ -122,8 +122,8 @@ def run_evaluation(
         The movie before noise, where it is known.
     segmenter : Segmenter, optional
         Looks for the cells on every frame of every subject.
-    baselines : sequence of str, default ("openjpeg",)
-        Codecs to compare with, see `open_baseline`.
+    baselines : sequence of str, default ("openjpeg", "cap")
+        Codecs to compare with, see `open_baseline`; "cap" is our encoder told the true cells and hardly anything else.
     rates : sequence of float > 1, optional
         Where the baselines are measured; by default all around the archives' own rates.
     curve_frames : int >= 1, default 12
@@ -180,10 +180,7 @@ def run_evaluation(
         if repeat and segmenter is not None:
             steady.append(Repeat(sigma, opened.significant_bits))
         names = _names([archive.path for archive in read])
-        steady += [
-            FromArchive(archive.path, f"archive:{n}", name)
-            for n, (archive, name) in enumerate(zip(read, names, strict=True))
-        ]
+        steady += [FromArchive(f"archive:{n}", name) for n, name in enumerate(names)]
         compared = _baselines(baselines, _rates(read) if rates is None else rates)
         materials = _materials(opened, chosen_frames, truth, clean, read)
         by = Yardstick(segmenter, peak, ssim)
@@ -237,12 +234,12 @@ def _rates(archives: Sequence[Archive]) -> list[float]:
 
 
 def _baselines(keys: Sequence[str], rates: Sequence[float]) -> list[Subject]:
-    """Return every baseline at every rate, and the cap where there is anything to set it beside."""
+    """Return every baseline, and the cap where it is asked for, at every rate."""
     for key in keys:
-        open_baseline(key)
+        if key != CAP:
+            open_baseline(key)
     steps = sorted({float(rate) for rate in rates})
-    found: list[Subject] = [FromBaseline(key, rate) for key in dict.fromkeys(keys) for rate in steps]
-    return found + [CellsOnly(rate) for rate in steps if keys]
+    return [CellsOnly(rate) if key == CAP else FromBaseline(key, rate) for key in dict.fromkeys(keys) for rate in steps]
 
 
 def _materials(
@@ -264,6 +261,7 @@ def _materials(
                 None if labels is None else labels.read(t),
                 None if clean is None else clean[t],
                 masks,
+                {f"archive:{n}": archive.codestream(t) for n, archive in enumerate(archives)},
             )
 
 

@@ -25,6 +25,7 @@ from flowroi.evaluation.sections import (
     segmentation_section,
     size_section,
 )
+from flowroi.evaluation.subjects import CAP
 from flowroi.evaluation.verdict import targets_text, verdict
 from flowroi.evaluation.worst import cells_outside
 from flowroi.output import check_target
@@ -48,7 +49,7 @@ class SavedEvaluation:
     ----------
     evaluation : Evaluation
     gains : dict of str to list of Gain
-        Over the first baseline, by the archive's key; empty without a baseline.
+        Over the first codec of the baselines, by the archive's key; empty without a baseline.
     migrations : tuple of SubjectMigration
     verdict : str
         Of the first archive.
@@ -89,7 +90,7 @@ def save_evaluation(
     *,
     segmenter: Segmenter | None,
     labels: Path | None = None,
-    baselines: Sequence[str] = ("openjpeg",),
+    baselines: Sequence[str] = ("openjpeg", CAP),
     targets: Sequence[Target] = (),
     overwrite: bool = False,
     command: Sequence[str] = (),
@@ -140,11 +141,12 @@ def save_evaluation(
 
 def _concluded(evaluation: Evaluation, baselines: Sequence[str], targets: Sequence[Target]) -> SavedEvaluation:
     subjects = evaluation.of_kind("archive")
-    gains = {s.key: archive_gains(evaluation, s, baselines[0]) for s in subjects if baselines}
+    codecs = [key for key in baselines if key != CAP]
+    gains = {s.key: archive_gains(evaluation, s, codecs[0]) for s in subjects if codecs}
     sentence, met = "Nothing but the movie itself was measured.", None
     if subjects:
         first, raw = subjects[0], evaluation.subjects[0].summary()
-        name = open_baseline(baselines[0]).name if baselines else ""
+        name = open_baseline(codecs[0]).name if codecs else ""
         sentence = verdict(first.summary(), raw, gains.get(first.key, []), cells_outside(first), name)
         if targets:
             met = targets_text(targets, first.summary(), raw)[0]
@@ -166,8 +168,8 @@ def _report(
     if subjects and targets:
         _, rows = targets_text(targets, subjects[0].summary(), evaluation.subjects[0].summary())
         sections.append(Section("Targets", (Table("What was asked for", ("target", "reached", "met"), tuple(rows)),)))
-    if baselines and subjects:
-        sections.append(gain_section(evaluation, found.gains, open_baseline(baselines[0]).name))
+    if found.gains:
+        sections.append(gain_section(evaluation, found.gains, _codec_name(evaluation)))
     sections += [size_section(evaluation, files), coverage_section(evaluation), *looks]
     sections += [segmentation_section(evaluation), migration_section(found.migrations)]
     if evaluation.warnings:
@@ -201,7 +203,7 @@ def _provenance(
         },
         "cells": evaluation.truth,
         "segmenter": evaluation.segmenter,
-        "baselines": [open_baseline(key).describe() for key in baselines],
+        "baselines": [open_baseline(key).describe() for key in baselines if key != CAP],
         "archives": made,
         "versions": codec_versions(),
         "command": shlex.join(command),
@@ -276,3 +278,7 @@ def _gain_dict(gain: Gain) -> dict[str, Any]:
         "high": gain.high,
         "cap": gain.cap,
     }
+
+
+def _codec_name(evaluation: Evaluation) -> str:
+    return next((s.name for s in evaluation.of_kind("baseline") if not s.key.startswith(CAP)), "")

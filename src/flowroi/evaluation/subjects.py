@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from flowroi.archives import Archive, open_archive
 from flowroi.baselines import open_baseline
 from flowroi.codec import decode, encode_frame
 from flowroi.metrics.repeat import repeat_with_noise
@@ -31,7 +28,8 @@ class Material:
     """What is known of a frame before anything is measured on it.
 
     `labels` are the true cells; without label images, what the segmenter finds on the frame takes their place.
-    `clean` is the frame before noise, where it is known; `masks` are the archives' RoI by the archives' keys.
+    `clean` is the frame before noise, where it is known. By the archives' keys: `masks` are their RoI, `streams` what
+    they store, checked against the checksum.
     """
 
     t: int
@@ -39,6 +37,7 @@ class Material:
     labels: npt.NDArray[np.int32] | None
     clean: npt.NDArray[np.float32] | None
     masks: dict[str, Mask]
+    streams: dict[str, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +112,8 @@ class Repeat:
 
 @dataclass(frozen=True, slots=True)
 class FromArchive:
-    """An archive of ours; its frames are decoded after their checksums were checked."""
+    """An archive of ours."""
 
-    path: Path
     key: str
     name: str
     kind: Kind = "archive"
@@ -123,9 +121,8 @@ class FromArchive:
 
     def view(self, material: Material) -> View:
         """Decode the frame."""
-        archive = _opened(self.path, self.path.stat().st_mtime_ns)
-        size = archive.manifest["frames"][material.t]["size_bytes"]
-        return View(archive[material.t], size, material.masks.get(self.key))
+        stream = material.streams[self.key]
+        return View(decode(stream), len(stream), material.masks.get(self.key))
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +175,3 @@ def _true_roi(material: Material) -> Mask | None:
         return None
     side = 2 * _TRUE_MARGIN_PX + 1
     return cv2.dilate((material.labels > 0).view(np.uint8), np.ones((side, side), np.uint8)).view(np.bool_)
-
-
-@lru_cache(maxsize=4)
-def _opened(path: Path, modified_ns: int) -> Archive:  # noqa: ARG001 - an archive that changed is opened anew
-    return open_archive(path)

@@ -8,6 +8,9 @@ from flowroi.evaluation.gains import Gain
 from flowroi.evaluation.results import Summary
 from flowroi.targets import Target
 
+# A segmenter that finds fewer of the cells on the raw movie is not fit to judge what compression does to them.
+USEFUL_F1 = 0.5
+
 
 def verdict(
     archive: Summary, raw: Summary, gains: Sequence[Gain], outside: tuple[int, int] | None, baseline: str
@@ -25,7 +28,8 @@ def verdict(
     baseline : str
         Its name.
     """
-    parts = [part for gain in gains if (part := _gain_text(gain))]
+    finds = raw.f1 is not None and raw.f1 >= USEFUL_F1
+    parts = [part for gain in gains if (finds or gain.quality != "f1") and (part := _gain_text(gain))]
     if parts:
         head = f"At {archive.rate:.1f}:1 the archive is {' and '.join(parts)} than {baseline}"
     else:
@@ -34,7 +38,13 @@ def verdict(
             head += f", with {archive.roi_psnr:.1f} dB on the cells"
     sentences = [head]
     if archive.f1 is not None and raw.f1 is not None:
-        sentences.append(f"the segmentation's F1 is {archive.f1:.3f}, and {raw.f1:.3f} uncompressed")
+        if finds:
+            sentences.append(f"the segmentation's F1 is {archive.f1:.3f}, and {raw.f1:.3f} uncompressed")
+        else:
+            sentences.append(
+                f"the segmenter does not find these cells even uncompressed (F1 {raw.f1:.3f}), so its figures tell "
+                "nothing: choose another"
+            )
     if outside is not None:
         missed, cells = outside
         sentences.append(
