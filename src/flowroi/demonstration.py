@@ -1,4 +1,4 @@
-"""The main job on a synthetic movie, from making it to looking at the result: what `flowroi demo` runs."""
+"""The main job on a synthetic movie, from making it to the report of what it cost: what `flowroi demo` runs."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from flowroi.archives import open_archive
 from flowroi.archives.atomic import discard, publish, temporary_beside
 from flowroi.baselines.openjpeg import openjpeg_encode
 from flowroi.codec import decode
-from flowroi.errors import FlowRoIError, VerificationError
-from flowroi.metrics.coverage import Coverage, coverage
-from flowroi.metrics.image import PooledError
+from flowroi.errors import CorruptDataError, VerificationError
+from flowroi.evaluation.save import SavedEvaluation, save_evaluation
 from flowroi.output import check_target
 from flowroi.params import check_integer
 from flowroi.pipeline import compress
 from flowroi.png import write_png
 from flowroi.roi import draw_overlay
+from flowroi.segmenters import open_segmenter
 from flowroi.synthetic import SyntheticMovie, synthetic_movie
 
 FILES = {
@@ -30,8 +30,13 @@ FILES = {
     "labels.tif": "its true cells",
     "movie.ome.tif": "the archive: the same programs open it",
     "roi.png": "the RoI that was found (orange) over the true cells (blue)",
+    "report": "report.html: what the archive costs and gains, with frames to compare; the figures as CSV",
     "compare.png": "a crop of one frame: original, FlowRoI, plain JPEG 2000 of the same size",
 }
+# Rates at which plain JPEG 2000 is measured, over the archive's own.
+_CURVE = (0.25, 0.5, 0.75, 1.0, 1.5)
+_LEAST_RATE = 1.01
+_CURVE_FRAMES = 8
 _CROP_PX = 120
 _ZOOM = 4
 _TITLE_PX = 28
@@ -46,7 +51,7 @@ def run_demo(
     progress: Callable[[int, int], None] | None = None,
     **movie: Any,
 ) -> dict[str, Any]:
-    """Make a movie, compress it, read it back, and compare its cells with plain JPEG 2000 of the same size.
+    """Make a movie, compress it, read it back, and evaluate it beside plain JPEG 2000 of the same size.
 
     Parameters
     ----------
@@ -64,8 +69,9 @@ def run_demo(
     Returns
     -------
     dict
-        The figures: PSNR in dB over the pixels of the true cells and over the rest, the share of the cells that the
-        RoI covers to 90 % at least, sizes, and the files with what they show.
+        The figures: PSNR in dB over the pixels of the true cells and over the rest, and the segmentation's F1, of ours
+        and of plain JPEG 2000 at the same rate; the share of the cells that the RoI covers to 90 % at least; sizes; the
+        report's verdict; and the files with what they show.
 
     Raises
     ------
@@ -94,52 +100,59 @@ def _fill(
     tifffile.imwrite(folder / "movie.tif", movie.frames, imagej=True, resolution=resolution, metadata=metadata)
     labels = movie.labels.astype(np.uint16)
     tifffile.imwrite(folder / "labels.tif", labels, imagej=True, metadata={"axes": "TYX"}, compression="zlib")
-    report = compress(
-        folder / "movie.tif",
-        folder / "movie.ome.tif",
-        rate=rate,
-        keep_masks=True,
-        progress=progress,
-    )
-    errors = {(codec, place): PooledError() for codec in ("flowroi", "openjpeg") for place in ("cells", "background")}
-    openjpeg_bytes = 0
-    covered = Coverage()
-    middle = len(movie.frames) // 2
-    with open_archive(folder / "movie.ome.tif") as archive:
-        for t, (frame, truth) in enumerate(zip(movie.frames, movie.labels, strict=True)):
-            ours, stream = _read_back(archive, t)
-            plain = openjpeg_encode(frame, frame.nbytes / len(stream))
-            openjpeg_bytes += len(plain)
-            theirs = decode(plain)
-            for codec, decoded in (("flowroi", ours), ("openjpeg", theirs)):
-                errors[codec, "cells"] += PooledError.between(frame, decoded, truth > 0)
-                errors[codec, "background"] += PooledError.between(frame, decoded, truth == 0)
-            roi = archive.roi(t)
-            covered += coverage(roi, truth)
-            if t == middle:
-                write_png(folder / "roi.png", draw_overlay(frame, roi, truth=truth))
-                write_png(folder / "compare.png", _side_by_side(frame, ours, theirs, truth))
+    report = compress(folder / "movie.tif", folder / "movie.ome.tif", rate=rate, keep_masks=True, progress=progress)
+    evaluated = _evaluated(folder, movie, report.rate)
+    archive, plain = evaluated.evaluation.of_kind("archive")[0], evaluated.evaluation.curve("openjpeg")
+    same_size = next(point for point in plain if point.rate == report.rate)
+    only = evaluated.evaluation.curve_frames
+    ours, theirs, whole = archive.summary(only), same_size.summary(), archive.summary()
+    _draw(folder, movie)
     return {
         "frames": len(movie.frames),
-        "frames_verified": len(movie.frames),
+        "frames_verified": whole.frames,
         "raw_bytes": report.raw_bytes,
         "stored_bytes": report.stored_bytes,
-        "openjpeg_bytes": openjpeg_bytes,
         "rate": report.rate,
         "roi_share": report.roi_share,
-        "cells_covered": covered.covered_share,
+        "cells_covered": whole.cells_covered,
         "seconds": report.seconds,
-        **{f"{codec}_{place}_psnr": error.psnr(255) for (codec, place), error in errors.items()},
+        "flowroi_cells_psnr": ours.roi_psnr,
+        "flowroi_background_psnr": ours.background_psnr,
+        "flowroi_f1": ours.f1,
+        "openjpeg_cells_psnr": theirs.roi_psnr,
+        "openjpeg_background_psnr": theirs.background_psnr,
+        "openjpeg_f1": theirs.f1,
+        "verdict": evaluated.verdict,
     }
 
 
-def _read_back(archive: Any, t: int) -> tuple[npt.NDArray[Any], bytes]:
-    """Return frame `t`, decoded, and its stream; any damage is a VerificationError."""
+def _evaluated(folder: Path, movie: SyntheticMovie, rate: float) -> SavedEvaluation:
+    """Read every frame back and measure it; any damage is a VerificationError."""
     try:
-        stream = archive.codestream(t)
-        return archive[t], stream
-    except FlowRoIError as error:
-        raise VerificationError(f"not what was written: {error.message}", path=archive.path, frame=t) from error
+        return save_evaluation(
+            folder / "movie.tif",
+            [folder / "movie.ome.tif"],
+            folder / "report",
+            segmenter=open_segmenter("classical"),
+            labels=folder / "labels.tif",
+            clean=movie.clean,
+            baselines=("openjpeg",),
+            rates=[max(rate * factor, _LEAST_RATE) for factor in _CURVE],
+            curve_frames=_CURVE_FRAMES,
+            command=("flowroi", "demo"),
+        )
+    except CorruptDataError as error:
+        raise VerificationError(f"not what was written: {error.message}", path=error.path, frame=error.frame) from error
+
+
+def _draw(folder: Path, movie: SyntheticMovie) -> None:
+    """Draw the pictures, of the frame in the middle."""
+    t = len(movie.frames) // 2
+    frame, truth = movie.frames[t], movie.labels[t]
+    with open_archive(folder / "movie.ome.tif") as archive:
+        plain = decode(openjpeg_encode(frame, frame.nbytes / len(archive.codestream(t))))
+        write_png(folder / "roi.png", draw_overlay(frame, archive.roi(t), truth=truth))
+        write_png(folder / "compare.png", _side_by_side(frame, archive[t], plain, truth))
 
 
 def _side_by_side(

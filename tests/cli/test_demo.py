@@ -34,12 +34,14 @@ def test_demo_figures_are_those_of_its_files(flow, tmp_path, small):
     (report,) = flow("demo", "-o", "d", "--frames", "3", "--rate", "20", "--json").objects
     movie, labels = tifffile.imread(tmp_path / "d" / "movie.tif"), tifffile.imread(tmp_path / "d" / "labels.tif")
     with flowroi.open_archive(tmp_path / "d" / "movie.ome.tif") as archive:
+        # All three frames are those of the curve.
         error = (archive[:].astype(float) - movie)[labels > 0]
         assert archive.manifest["pixel_size_um"] == pytest.approx(0.641)
         assert archive.manifest["frame_interval_s"] == 8
     assert report["type"] == "demo"
     assert report["flowroi_cells_psnr"] == pytest.approx(10 * np.log10(255**2 / np.mean(error**2)))
-    assert report["openjpeg_bytes"] == pytest.approx(report["stored_bytes"], rel=0.02)
+    page = (tmp_path / "d" / "report" / "report.html").read_text()
+    assert report["verdict"].replace("'", "&#39;") in page
 
 
 def test_demo_replaces_only_a_demo(flow, tmp_path, small):

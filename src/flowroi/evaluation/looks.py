@@ -25,7 +25,7 @@ _ZOOM = 3
 _MaskOf = dict[int, Mask]
 
 
-def looks_section(source: Source, path: Path, result: SubjectResult) -> Section:
+def looks_section(source: Source, path: Path, result: SubjectResult, *, segmented: bool) -> Section:
     """Return the worst frames of an archive under a slider, and its worst cells.
 
     Parameters
@@ -36,6 +36,8 @@ def looks_section(source: Source, path: Path, result: SubjectResult) -> Section:
         The archive.
     result : SubjectResult
         What was measured on it.
+    segmented : bool
+        Whether to say of cells and frames what the segmenter made of them.
     """
     frames, cells = worst_frames(result, _FRAMES), worst_cells(result, _CELLS)
     with open_archive(path) as archive:
@@ -45,24 +47,26 @@ def looks_section(source: Source, path: Path, result: SubjectResult) -> Section:
             "The worst frame comes first.",
             "uncompressed",
             "archive",
-            tuple(_slider_frame(source, archive, result, masks, t) for t in frames),
+            tuple(_slider_frame(source, archive, result, masks, t, segmented) for t in frames),
         )
         gallery = Gallery(
             "The worst cells, uncompressed and as archived: those outside the RoI first, then those with the largest "
             "errors; each place once.",
-            tuple(_picture(source, archive, masks, cell) for cell in cells),
+            tuple(_picture(source, archive, masks, cell, segmented) for cell in cells),
         )
     return Section(f"Look at it: {result.name}", (slider, gallery))
 
 
-def _slider_frame(source: Source, archive: Archive, result: SubjectResult, masks: _MaskOf, t: int) -> SliderFrame:
+def _slider_frame(
+    source: Source, archive: Archive, result: SubjectResult, masks: _MaskOf, t: int, segmented: bool
+) -> SliderFrame:
     raw, decoded = source.read(t), archive[t]
     low, high = grey_range(raw)
     summary = result.summary({t})
     notes = []
     if summary.roi_psnr is not None and np.isfinite(summary.roi_psnr):
         notes.append(f"{summary.roi_psnr:.1f} dB on the cells")
-    if summary.f1 is not None:
+    if segmented and summary.f1 is not None:
         notes.append(f"F1 {summary.f1:.3f}")
     if summary.cells_missed:
         notes.append(f"{summary.cells_missed:.1%} of the cells outside the RoI")
@@ -71,7 +75,7 @@ def _slider_frame(source: Source, archive: Archive, result: SubjectResult, masks
     return SliderFrame(name, png_of(raw, low, high), png_of(decoded, low, high), outline, ", ".join(notes))
 
 
-def _picture(source: Source, archive: Archive, masks: _MaskOf, cell: WorstCell) -> Picture:
+def _picture(source: Source, archive: Archive, masks: _MaskOf, cell: WorstCell, segmented: bool) -> Picture:
     raw = source.read(cell.t)
     low, high = grey_range(raw)
     outlines = ((masks[cell.t], OUTLINE_RGB),) if cell.t in masks else ()
@@ -82,7 +86,7 @@ def _picture(source: Source, archive: Archive, masks: _MaskOf, cell: WorstCell) 
     covered = "" if cell.covered is None else f", {cell.covered:.0%} in the RoI"
     y, x = cell.centre_yx
     caption = f"{source.frame_names[cell.t]}, cell at ({y:.0f}, {x:.0f}): {cell.psnr:.1f} dB{covered}"
-    if not cell.found:
+    if segmented and not cell.found:
         caption += ", not found by the segmenter"
     return Picture(caption, beside(*pair), f"{caption}; uncompressed on the left, archived on the right")
 

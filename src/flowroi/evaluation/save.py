@@ -23,6 +23,7 @@ from flowroi.evaluation.sections import (
     gain_section,
     migration_section,
     segmentation_section,
+    segmenter_is_useful,
     size_section,
 )
 from flowroi.evaluation.subjects import CAP
@@ -128,7 +129,8 @@ def save_evaluation(
         folder.mkdir()
         with open_source(source, pattern=options.get("pattern"), channel=options.get("channel")) as opened:
             pairs = zip(archives, evaluation.of_kind("archive"), strict=True)
-            looks = [looks_section(opened, path, result) for path, result in pairs]
+            segmented = segmenter_is_useful(evaluation)
+            looks = [looks_section(opened, path, result, segmented=segmented) for path, result in pairs]
         report = _report(found, archives, looks, baselines, targets, command)
         (folder / REPORT).write_text(render(report), encoding="utf-8")
         _write_tables(folder, found)
@@ -150,7 +152,8 @@ def _concluded(evaluation: Evaluation, baselines: Sequence[str], targets: Sequen
         sentence = verdict(first.summary(), raw, gains.get(first.key, []), cells_outside(first), name)
         if targets:
             met = targets_text(targets, first.summary(), raw)[0]
-    return SavedEvaluation(evaluation, gains, migration_of(evaluation), sentence, met)
+    tracked = migration_of(evaluation) if segmenter_is_useful(evaluation) else ()
+    return SavedEvaluation(evaluation, gains, tracked, sentence, met)
 
 
 def _report(

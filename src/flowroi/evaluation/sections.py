@@ -12,8 +12,9 @@ from flowroi.evaluation.gains import Gain
 from flowroi.evaluation.migration import SubjectMigration, paired_speeds
 from flowroi.evaluation.results import SubjectResult
 from flowroi.evaluation.run import Evaluation
+from flowroi.evaluation.verdict import USEFUL_F1
 from flowroi.metrics.curves import noise_floor
-from flowroi.report.blocks import Block, Figure, Section, Table
+from flowroi.report.blocks import Block, Cell, Figure, Section, Table, Text
 from flowroi.report.figures import Panel, Series, bland_altman_figure, curve_figure, panels_figure
 
 Quality = tuple[str, str]
@@ -55,10 +56,10 @@ def size_section(evaluation: Evaluation, file_bytes: dict[str, int]) -> Section:
         "PSNR, cells, to the noise-free movie (dB)",
         "SSIM, cells",
     )
-    table = Table(
+    table = _without_empty_columns(
         "Size and quality. Errors are pooled over all frames before the logarithm.",
         columns,
-        tuple(rows),
+        rows,
         note=f"Cells are those of {evaluation.truth}. Rates count the encoded frames; what the archive's file adds to "
         "them (manifest, index, kept masks) stands beside.",
     )
@@ -103,7 +104,19 @@ def segmentation_section(evaluation: Evaluation) -> Section | None:
         tuple(rows),
         note="One-to-one matches at an IoU of at least 0.5. The uncompressed movie is the ceiling.",
     )
+    if not segmenter_is_useful(evaluation):
+        text = (
+            f"{evaluation.segmenter['name']} does not find these cells even on the raw movie: its figures tell "
+            "nothing of compression, tracks are left out, and another segmenter should be chosen."
+        )
+        return Section("Segmentation", (Text((text,)), table))
     return Section("Segmentation", (table, *_curves(evaluation, _SCORES, with_floor=False)))
+
+
+def segmenter_is_useful(evaluation: Evaluation) -> bool:
+    """Return whether the segmenter finds enough of the cells of the raw movie to judge by."""
+    f1 = evaluation.subjects[0].summary().f1
+    return f1 is not None and f1 >= USEFUL_F1
 
 
 def coverage_section(evaluation: Evaluation) -> Section | None:
@@ -242,6 +255,11 @@ def _points(
 
 def _finite(value: float | None) -> float | None:
     return value if value is not None and np.isfinite(value) else None
+
+
+def _without_empty_columns(caption: str, columns: Sequence[str], rows: Sequence[tuple[Cell, ...]], note: str) -> Table:
+    kept = [i for i in range(len(columns)) if any(row[i] is not None for row in rows)]
+    return Table(caption, tuple(columns[i] for i in kept), tuple(tuple(row[i] for i in kept) for row in rows), note)
 
 
 def _overhead(file_bytes: int | None, stored: int) -> str | None:
