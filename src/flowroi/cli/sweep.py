@@ -102,11 +102,12 @@ def sweep(
 def _text(found: SavedSweep, report: Path) -> str:
     of = found.sweep
     lines = [found.verdict, "", f"{'':26} {'rate':>9} {'PSNR, cells':>12} {'F1':>6}"]
-    rows = [("chosen, on the sample", of.best), ("chosen, held out", of.confirmed)]
-    for name, candidate in rows:
-        if candidate is not None and candidate.summary is not None:
-            s = candidate.summary
-            psnr = "" if s.roi_psnr is None else f"{s.roi_psnr:.2f} dB"
+    confirmed = None if of.confirmed is None else of.confirmed.summary
+    rows = [("uncompressed", of.raw), ("chosen, on the sample", of.best.summary), ("chosen, held out", confirmed)]
+    for name, s in rows:
+        if s is not None:
+            exact = s.roi_psnr == float("inf")
+            psnr = "exact" if exact else "" if s.roi_psnr is None else f"{s.roi_psnr:.2f} dB"
             lines.append(f"{name:26} {s.rate:>7.1f}:1 {psnr:>12} {'' if s.f1 is None else format(s.f1, '.3f'):>6}")
     if of.predicted_bytes is not None:
         size = f"the whole movie would take {size_text(of.predicted_bytes)} ({of.predicted_bytes} bytes)"

@@ -60,12 +60,26 @@ class Front:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What one parameter does: values in their order, the quality at each, and which of them was chosen."""
+    """What one parameter does.
+
+    Parameters
+    ----------
+    name : str
+    values : sequence of str
+        In their order.
+    y : sequence of float or None
+        The quality at each.
+    chosen : int or None
+        Place of the value that was chosen.
+    own_range : bool
+        Whether it is drawn over a range of its own, as it does so much more than the others.
+    """
 
     name: str
     values: Sequence[str]
     y: Numbers
     chosen: int | None = None
+    own_range: bool = False
 
 
 def front_figure(panels: Sequence[Front]) -> bytes:
@@ -161,8 +175,8 @@ def effects_figure(effects: Sequence[Effect], *, y_label: str, columns: int = 3)
     columns = min(columns, len(effects))
     rows = -(-len(effects) // columns)
     figure = style.new_figure(style.WIDTH_IN if columns > 1 else 3.4, 1.9 * rows + 0.3)
-    known = np.concatenate([style.gaps(effect.y) for effect in effects])
-    known = known[np.isfinite(known)]
+    shared = np.concatenate([np.empty(0), *(style.gaps(effect.y) for effect in effects if not effect.own_range)])
+    shared = shared[np.isfinite(shared)]
     for position, effect in enumerate(effects, start=1):
         axes = figure.add_subplot(rows, columns, position)
         first = (position - 1) % columns == 0
@@ -174,10 +188,10 @@ def effects_figure(effects: Sequence[Effect], *, y_label: str, columns: int = 3)
         if effect.chosen is not None:
             _star(axes, effect.chosen, y[effect.chosen], style.COLOURS[1])
         axes.set_xlim(-0.4, len(y) - 0.6)
-        if known.size:
+        if shared.size and not effect.own_range:
             # One range for all, so that strong and weak parameters can be told apart.
-            room = max(0.08 * float(np.ptp(known)), 1e-3)
-            axes.set_ylim(known.min() - room, known.max() + room)
+            room = max(0.08 * float(np.ptp(shared)), 1e-3)
+            axes.set_ylim(shared.min() - room, shared.max() + room)
         axes.set_xticks(range(len(y)), labels=[""] * len(y))
         for tick, words in zip(axes.get_xticklabels(), effect.values, strict=True):
             crowded = len(y) > 6

@@ -14,7 +14,7 @@ _SHORTS = {"\\": "\\\\", '"': '\\"'}
 
 
 def settings_of(options: Options, reading: Mapping[str, str | int | None]) -> dict[str, Value]:
-    """Return what `compress` is to be told, in one order: the options, and how to read the input where that was said."""
+    """Return what `compress` is to be told: the options in one order, and how to read the input where that was said."""
     told: dict[str, Value] = {name: options[name] for name in SWEEPABLE if name in options}
     return {**told, **{name: value for name, value in reading.items() if value is not None}}
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from flowroi.archives import Archive, open_archive
 from flowroi.errors import CorruptDataError, FlowRoIError, QualityTargetError
 from flowroi.evaluation.measure import FrameMeasure, Yardstick, measure_frame
-from flowroi.evaluation.subjects import FromArchive, Material, Raw, Subject
+from flowroi.evaluation.subjects import Kind, Material, Raw, Subject, View
 from flowroi.metrics.coverage import Coverage
 from flowroi.metrics.image import PooledError, PooledMean
 from flowroi.metrics.matching import Matches
@@ -35,6 +35,23 @@ class WindowMeasure:
 
     frames: tuple[FrameMeasure, ...]
     failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """An archive that is open, as a subject; one that opened it itself would not close it in time."""
+
+    archive: Archive
+    key: str = "candidate"
+    name: str = "candidate"
+    # Cell by cell, as archives are measured, it is not wanted here.
+    kind: Kind = "baseline"
+    rate: float | None = None
+
+    def view(self, material: Material) -> View:
+        """Decode the frame."""
+        size = self.archive.manifest["frames"][material.t]["size_bytes"]
+        return View(self.archive[material.t], size, material.masks.get(self.key))
 
 
 class KnownRaw:
@@ -102,8 +119,7 @@ def measure_window(window: Window, options: Options | None, by: Yardstick, *, se
                 frame += window.start
             raise type(error)(error.message, path=error.path or window.path, frame=frame) from error
         with open_archive(path) as archive:
-            subject = FromArchive(path, "candidate", "candidate", "baseline")
-            return WindowMeasure(_measured(window, subject, archive, by, segment=segment))
+            return WindowMeasure(_measured(window, _Opened(archive), archive, by, segment=segment))
 
 
 def _staged(window: Window, folder: Path, target: Path) -> str:

@@ -197,7 +197,7 @@ def _write(found: SavedSweep, folder: Path, command: Sequence[str], reading: Map
     report = Report(
         title=f"{sweep.name}: which parameters",
         verdict=found.verdict,
-        verdict_good=sweep.met and (sweep.confirmed is None or sweep.confirmed.feasible),
+        verdict_good=None if sweep.met and sweep.confirmed and not sweep.confirmed.feasible else sweep.met,
         sections=tuple(sections(sweep, png, shell_text(found.command), prediction_text(found))),
         provenance=_provenance(sweep, command),
     )

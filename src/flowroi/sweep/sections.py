@@ -172,11 +172,12 @@ def _effects(sweep: Sweep) -> list[Block]:
             values = [None if c.summary is None else getattr(c.summary, figure) for _, c in along]
             if len(along) > 1 and sum(value is not None for value in values) > 1:
                 chosen = next((n for n, (_, c) in enumerate(along) if c is sweep.best), None)
-                effects.append(Effect(name, [text for text, _ in along], values, chosen))
+                effects.append(Effect(name, [text for text, _ in along], values, chosen, own_range=name in TARGETS))
         if effects:
             found.append(
                 Figure(
-                    f"{label} over each parameter, the others as chosen (star). All panels have one range.",
+                    f"{label} over each parameter, the others as chosen (star). All panels "
+                    "but that of the rate have one range.",
                     f"{label} over the values of {', '.join(e.name for e in effects)}",
                     effects_figure(effects, y_label=label),
                 )

@@ -85,7 +85,7 @@ def lay_out(total: int, labelled: Sequence[int], sample_frames: int, *, confirm:
     """
     length = min(_LENGTH, sample_frames)
     if confirm:
-        length = min(length, -(-2 * len(labelled) // 3))
+        length = max(1, min(length, -(-2 * len(labelled) // 3), len(labelled) - 1))
     blocks: list[list[int]] = []
     for t in labelled:
         if blocks and t < blocks[-1][0] + length:
