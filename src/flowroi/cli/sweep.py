@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from flowroi.sweep.save import SavedSweep
 
 TARGET_MISSED = 5
+# An F1 of the uncompressed movie below which the segmenter is the wrong one.
+_UNFIT = 0.5
 
 
 def sweep(
@@ -92,6 +94,10 @@ def sweep(
             out.result("candidate", candidate_dict(candidate), "")
     out.result("sweep", {"target": str(output), **found.as_dict()}, _text(found, output / REPORT))
     confirmed = found.sweep.confirmed
+    if labels is not None and found.sweep.raw.f1 is not None and found.sweep.raw.f1 < _UNFIT:
+        out.warn(
+            f"{segmenter} has an F1 of {found.sweep.raw.f1:.3f} on the uncompressed frames: do not go by any F1 here"
+        )
     if not found.sweep.met:
         out.message(f"no candidate meets the targets: see {output / REPORT}")
         raise typer.Exit(TARGET_MISSED)
