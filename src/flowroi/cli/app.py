@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from flowroi.cli import INTERRUPTED, bench, compress, decompress, demo, evaluate, inspect, roi, segment
+from flowroi.cli import INTERRUPTED, bench, compress, decompress, demo, evaluate, inspect, roi, segment, sweep
 from flowroi.cli.output import Output
 from flowroi.errors import InvalidParameterError, QualityTargetError, VerificationError
 
@@ -30,6 +30,7 @@ app.command("roi")(roi.roi)
 app.command("segment")(segment.segment)
 app.command("inspect")(inspect.inspect)
 app.command("evaluate")(evaluate.evaluate)
+app.command("sweep")(sweep.sweep)
 app.command("bench")(bench.bench)
 
 # Typer exports only this one of the usage errors; the family's base is what all of them share.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import cv2
@@ -36,8 +36,8 @@ class Material:
     frame: Frame
     labels: npt.NDArray[np.int32] | None
     clean: npt.NDArray[np.float32] | None
-    masks: dict[str, Mask]
-    streams: dict[str, bytes]
+    masks: dict[str, Mask] = field(default_factory=dict)
+    streams: dict[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
