@@ -1,7 +1,7 @@
 """Automatic masks against the true cells: how many are covered, and how much more than their area is marked.
 
-    python benchmarks/coverage.py synth --seeds 731 7 8
-    python benchmarks/coverage.py MOVIE --labels LABELS [--method flow]
+    python benchmarks/roi_coverage.py synth --seeds 731 7 8
+    python benchmarks/roi_coverage.py MOVIE --labels LABELS [--method flow]
 
 Of every cell in every frame: covered if at least 90 % of its pixels are in the mask, missed if less than 10 % are.
 Area: marked pixels over true cell pixels. The time is that of one thread, the first frames included.
