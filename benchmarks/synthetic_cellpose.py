@@ -17,12 +17,9 @@ import argparse
 import sys
 from pathlib import Path
 
-# Beside this file lies a coverage.py, which numba would take for the package of that name.
-sys.path[:] = [folder for folder in sys.path if Path(folder or ".").resolve() != Path(__file__).resolve().parent]
+import numpy as np
 
-import numpy as np  # noqa: E402
-
-from flowroi.segmenters import SEGMENTERS, open_segmenter  # noqa: E402
+from flowroi.segmenters import SEGMENTERS, open_segmenter
 
 
 def frames_and_labels(args: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,8 @@ import trackpy
 
 from flowroi import synthetic_movie
 from flowroi.errors import InvalidParameterError, MissingDependencyError
-from flowroi.metrics.migration import bland_altman, compare_migration, measure_migration
+from flowroi.metrics.migration import measure_migration
+from flowroi.metrics.migration_comparison import bland_altman, compare_migration
 from flowroi.metrics.tracking import Tracks, truth_tracks
 
 

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from flowroi.evaluation.results import SubjectResult
 from flowroi.evaluation.run import Evaluation
-from flowroi.metrics.migration import Migration, MigrationComparison, compare_migration, measure_migration
+from flowroi.metrics.migration import Migration, measure_migration
+from flowroi.metrics.migration_comparison import MigrationComparison, compare_migration
 from flowroi.metrics.tracking import Tracks, link_frames
 
 # Fewer frames make no track worth the name.

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from os import PathLike
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -22,11 +18,11 @@ from flowroi.baselines import open_baseline
 from flowroi.errors import InvalidParameterError
 from flowroi.evaluation.archive_masks import archive_masks
 from flowroi.evaluation.labels import LabelSource, open_labels
-from flowroi.evaluation.measure import FrameMeasure, Yardstick, measure_frame
+from flowroi.evaluation.measure import FrameMeasure, Yardstick
+from flowroi.evaluation.pool import measure_all
 from flowroi.evaluation.results import SubjectResult
 from flowroi.evaluation.subjects import CAP, CellsOnly, FromArchive, FromBaseline, Material, Raw, Repeat, Subject
 from flowroi.params import check_integer
-from flowroi.resources import available_cores, submit
 from flowroi.roi.noise import noise_of
 from flowroi.segmenters import Segmenter
 from flowroi.sources import Source, open_source
@@ -162,40 +158,36 @@ def run_evaluation(
         raise InvalidParameterError("there are neither labels nor a segmenter to tell where the cells are; give one")
     with ExitStack() as stack:
         opened = stack.enter_context(open_source(source, pattern=pattern, channel=channel))
-        chosen = range(len(opened)) if frames is None else frames
-        if not chosen or chosen.start < 0 or chosen.stop > len(opened):
-            raise InvalidParameterError(f"frames {chosen.start}:{chosen.stop}; expected some within 0:{len(opened)}")
         truth = None if labels is None else stack.enter_context(open_labels(labels, opened))
-        chosen_frames = list(chosen) if truth is None else [t for t in truth.frames if t in chosen]
-        if not chosen_frames:
-            raise InvalidParameterError("none of the frames has labels", path=opened.path)
         read = [stack.enter_context(open_archive(path)) for path in archives]
         for archive in read:
             _check_fit(archive, opened)
-        places = np.unique(np.linspace(0, len(chosen_frames) - 1, min(curve_frames, len(chosen_frames))).astype(int))
-        curve = tuple(chosen_frames[place] for place in places)
-        peak = 2**opened.significant_bits - 1
+        chosen = _chosen(opened, truth, frames)
+        places = np.linspace(0, len(chosen) - 1, min(curve_frames, len(chosen)))
+        curve = tuple(chosen[place] for place in np.unique(places.astype(int)))
         sigma = noise_of([opened.read(t) for t in islice(range(len(opened)), _NOISE_FRAMES)])
         steady: list[Subject] = [Raw()]
         if repeat and segmenter is not None:
             steady.append(Repeat(sigma, opened.significant_bits))
-        names = _names([archive.path for archive in read])
-        steady += [FromArchive(f"archive:{n}", name) for n, name in enumerate(names)]
+        steady += [FromArchive(f"archive:{n}", name) for n, name in enumerate(_names([a.path for a in read]))]
         compared = _baselines(baselines, _rates(read) if rates is None else rates)
-        materials = _materials(opened, chosen_frames, truth, clean, read)
-        by = Yardstick(segmenter, peak, ssim)
+        by = Yardstick(segmenter, 2**opened.significant_bits - 1, ssim)
         measured: dict[str, list[FrameMeasure]] = {subject.key: [] for subject in (*steady, *compared)}
-        for n, frame in enumerate(_measured(materials, steady, compared, set(curve), by, workers)):
+        tasks = (
+            (material, (*steady, *compared) if material.t in curve else tuple(steady))
+            for material in _materials(opened, chosen, truth, clean, read)
+        )
+        for n, frame in enumerate(measure_all(tasks, by, workers)):
             for key, measure in frame.items():
                 measured[key].append(measure)
             if progress is not None:
-                progress(n + 1, len(chosen_frames))
-        results, warnings = _results([*steady, *compared], measured, chosen_frames, curve, peak)
+                progress(n + 1, len(chosen))
+        results, warnings = _results([*steady, *compared], measured, chosen, curve, by.peak)
         return Evaluation(
             name=opened.name,
             shape=opened.shape,
             dtype=str(opened.dtype),
-            peak=peak,
+            peak=by.peak,
             pixel_size_um=opened.pixel_size_um,
             frame_interval_s=opened.frame_interval_s,
             truth=_LABELLED if segmenter is None or truth is not None else _SEGMENTED.format(segmenter.name),
@@ -205,6 +197,17 @@ def run_evaluation(
             subjects=results,
             warnings=(*opened.warnings, *warnings),
         )
+
+
+def _chosen(source: Source, labels: LabelSource | None, frames: range | None) -> list[int]:
+    """Return the frames to measure: those asked for, as far as there are labels for them."""
+    wanted = range(len(source)) if frames is None else frames
+    if not wanted or wanted.start < 0 or wanted.stop > len(source):
+        raise InvalidParameterError(f"frames {wanted.start}:{wanted.stop}; expected some within 0:{len(source)}")
+    chosen = list(wanted) if labels is None else [t for t in labels.frames if t in wanted]
+    if not chosen:
+        raise InvalidParameterError("none of the frames has labels", path=source.path)
+    return chosen
 
 
 def _check_fit(archive: Archive, source: Source) -> None:
@@ -263,38 +266,6 @@ def _materials(
                 masks,
                 {f"archive:{n}": archive.codestream(t) for n, archive in enumerate(archives)},
             )
-
-
-def _measured(
-    materials: Iterator[Material],
-    steady: list[Subject],
-    compared: list[Subject],
-    curve: set[int],
-    by: Yardstick,
-    workers: int | None,
-) -> Iterator[dict[str, FrameMeasure]]:
-    """Measure the frames, in order, with a few in flight for each worker."""
-    count = workers or available_cores()
-    # A network uses all cores, or the GPU, by itself, and is large: one at a time.
-    alone = count == 1 or (by.segmenter is not None and by.segmenter.name != "classical")
-    context = multiprocessing.get_context("spawn")
-    with (
-        nullcontext()
-        if alone
-        else ProcessPoolExecutor(count, mp_context=context, initializer=cv2.setNumThreads, initargs=(1,))
-    ) as pool:
-        pending: deque[Future[dict[str, FrameMeasure]]] = deque()
-        try:
-            for material in materials:
-                subjects = (*steady, *compared) if material.t in curve else tuple(steady)
-                pending.append(submit(cast("Executor | None", pool), measure_frame, material, subjects, by))
-                if len(pending) > 2 * count or alone:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            if pool is not None:
-                pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _results(

@@ -1,0 +1,50 @@
+"""Measures frames on all cores: by processes, because other codecs hold Python's lock."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from contextlib import nullcontext
+from typing import cast
+
+import cv2
+
+from flowroi.evaluation.measure import FrameMeasure, Yardstick, measure_frame
+from flowroi.evaluation.subjects import Material, Subject
+from flowroi.resources import available_cores, submit
+
+Task = tuple[Material, tuple[Subject, ...]]
+
+
+def measure_all(tasks: Iterable[Task], by: Yardstick, workers: int | None) -> Iterator[dict[str, FrameMeasure]]:
+    """Measure frames, each with its subjects; yields the measures in order, with a few frames in flight a worker.
+
+    Parameters
+    ----------
+    tasks : iterable of (Material, tuple of Subject)
+        Taken as they are needed.
+    by : Yardstick
+    workers : int, optional
+        Processes; all cores by default. A network has one process to itself: it uses all cores, or the GPU, on its own.
+    """
+    count = workers or available_cores()
+    alone = count == 1 or (by.segmenter is not None and by.segmenter.name != "classical")
+    context = multiprocessing.get_context("spawn")
+    with (
+        nullcontext()
+        if alone
+        else ProcessPoolExecutor(count, mp_context=context, initializer=cv2.setNumThreads, initargs=(1,))
+    ) as pool:
+        pending: deque[Future[dict[str, FrameMeasure]]] = deque()
+        try:
+            for material, subjects in tasks:
+                pending.append(submit(cast("Executor | None", pool), measure_frame, material, subjects, by))
+                if alone or len(pending) > 2 * count:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            if pool is not None:
+                pool.shutdown(wait=True, cancel_futures=True)
