@@ -16,7 +16,7 @@ from flowroi.errors import QualityTargetError
 
 _RESOLUTIONS = 6
 # OpenJPEG may miss a small budget by some bytes; so often it is asked for less.
-_ATTEMPTS = 4
+_ATTEMPTS = 8
 
 
 def openjpeg_encode(frame: npt.NDArray[Any], rate: float) -> bytes:
@@ -60,7 +60,7 @@ def openjpeg_version() -> str:
 class OpenJpeg:
     """Plain JPEG 2000: `openjpeg_encode`, held to its budget; see `Baseline`.
 
-    Where OpenJPEG overshoots, it is asked for a higher rate, up to three times.
+    Where OpenJPEG overshoots, it is asked for higher rates, a few times.
     """
 
     name: ClassVar[str] = "JPEG 2000 (OpenJPEG)"
