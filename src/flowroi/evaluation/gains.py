@@ -16,6 +16,8 @@ from flowroi.metrics.curves import Curve, interval, size_gain
 
 Quality = Literal["roi_psnr", "f1"]
 _RESAMPLES = 400
+# A curve of F1 has begun to fall where its least is below this share of the level in question.
+_FALLEN = 0.98
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +104,8 @@ def _gain_of(
             if not curve.quality:
                 return own[1], None
             level = min(own[1], max(curve.quality))
-            if level <= min(curve.quality):
-                # The curve has not begun to fall: how much smaller the baseline could go is not known.
+            if min(curve.quality) > _FALLEN * level:
+                # The curve has not begun to fall, it wavers: how much smaller the baseline could go is not known.
                 return level, None
         else:
             level = own[1]
