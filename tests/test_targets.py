@@ -52,6 +52,9 @@ def test_text_comes_back(text):
         "rate>=0.5*raw",
         "f1>=0.5*raw*raw",
         "f1>=-1",
+        "f1>=95",
+        "f1>=1.1*raw",
+        "rate<=0",
     ],
 )
 def test_bad_targets_are_refused(text):

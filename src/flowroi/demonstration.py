@@ -15,7 +15,7 @@ from flowroi.archives import open_archive
 from flowroi.archives.atomic import discard, publish, temporary_beside
 from flowroi.baselines.openjpeg import openjpeg_encode
 from flowroi.codec import decode
-from flowroi.errors import CorruptDataError, VerificationError
+from flowroi.errors import CorruptDataError, QualityTargetError, VerificationError
 from flowroi.evaluation.save import SavedEvaluation, save_evaluation
 from flowroi.output import check_target
 from flowroi.params import check_integer
@@ -103,7 +103,9 @@ def _fill(
     report = compress(folder / "movie.tif", folder / "movie.ome.tif", rate=rate, keep_masks=True, progress=progress)
     evaluated = _evaluated(folder, movie, report.rate)
     archive, plain = evaluated.evaluation.of_kind("archive")[0], evaluated.evaluation.curve("openjpeg")
-    same_size = next(point for point in plain if point.rate == report.rate)
+    same_size = next((point for point in plain if point.rate == float(f"{report.rate:g}")), None)
+    if same_size is None:
+        raise QualityTargetError(f"OpenJPEG cannot go to {rate:g}:1 on these frames: nothing to compare with")
     only = evaluated.evaluation.curve_frames
     ours, theirs, whole = archive.summary(only), same_size.summary(), archive.summary()
     _draw(folder, movie)

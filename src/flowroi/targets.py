@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # Those that the uncompressed movie has, too, so that a target may be a share of its figure.
 OF_RAW = ("precision", "recall", "f1", "average_precision", "mean_average_precision")
+SHARES = ("ssim", *OF_RAW, "cells_covered", "cells_half_covered", "cells_missed")
 METRICS = (
     "rate",
     "roi_psnr",
@@ -98,4 +99,8 @@ def parse_target(text: str) -> Target:
         value = math.nan
     if not math.isfinite(value):
         raise InvalidParameterError(f"target is {text!r}; expected a number after {relation}")
+    if metric == "rate" and value <= 1:
+        raise InvalidParameterError(f"target is {text!r}; expected a rate above 1: raw bytes over encoded bytes")
+    if (of_raw or metric in SHARES) and value > 1:
+        raise InvalidParameterError(f"target is {text!r}; expected a share, 0 to 1, after {relation}")
     return Target(metric, relation == ">=", value, of_raw is not None)

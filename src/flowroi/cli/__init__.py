@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+# Exit codes.
+DONE, FAILED, USAGE, PARTLY, NOT_VERIFIED, TARGET_MISSED = range(6)
 INTERRUPTED = 130
 
 

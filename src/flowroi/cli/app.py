@@ -9,11 +9,25 @@ from typing import Annotated
 
 import typer
 
-from flowroi.cli import INTERRUPTED, bench, compress, decompress, demo, evaluate, inspect, roi, segment, sweep
+from flowroi.cli import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    NOT_VERIFIED,
+    TARGET_MISSED,
+    USAGE,
+    bench,
+    compress,
+    decompress,
+    demo,
+    evaluate,
+    inspect,
+    roi,
+    segment,
+    sweep,
+)
 from flowroi.cli.output import Output
 from flowroi.errors import InvalidParameterError, QualityTargetError, VerificationError
-
-DONE, FAILED, USAGE, PARTLY, NOT_VERIFIED, TARGET_MISSED = range(6)
 
 app = typer.Typer(
     help="FlowRoI finds migrating cells by their motion and spends the bits of a compressed movie on them.",

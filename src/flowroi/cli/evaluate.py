@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flowroi.cli import options
+from flowroi.cli import TARGET_MISSED, options
 from flowroi.cli.decompress import parse_frames
 from flowroi.cli.output import Output, shown
 
 if TYPE_CHECKING:
     from flowroi.evaluation.save import SavedEvaluation
-
-TARGET_MISSED = 5
 
 
 def evaluate(

@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flowroi.cli import options
+from flowroi.cli import TARGET_MISSED, options
 from flowroi.cli.output import Output, shown, size_text
 
 if TYPE_CHECKING:
+    from flowroi.evaluation.verdict import USEFUL_F1
     from flowroi.sweep.save import SavedSweep
-
-TARGET_MISSED = 5
-# An F1 of the uncompressed movie below which the segmenter is the wrong one.
-_UNFIT = 0.5
 
 
 def sweep(
@@ -94,7 +91,7 @@ def sweep(
             out.result("candidate", candidate_dict(candidate), "")
     out.result("sweep", {"target": str(output), **found.as_dict()}, _text(found, output / REPORT))
     confirmed = found.sweep.confirmed
-    if labels is not None and found.sweep.raw.f1 is not None and found.sweep.raw.f1 < _UNFIT:
+    if labels is not None and found.sweep.raw.f1 is not None and found.sweep.raw.f1 < USEFUL_F1:
         out.warn(
             f"{segmenter} has an F1 of {found.sweep.raw.f1:.3f} on the uncompressed frames: do not go by any F1 here"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -27,8 +28,8 @@ class Gain:
     Attributes
     ----------
     quality : "roi_psnr" or "f1"
-    at : float
-        The quality at which sizes are compared, dB or F1.
+    at : float or None
+        The quality at which sizes are compared, dB or F1; None where it is not a number: no error at all, or no cells.
     gain : float or None
         The baseline's bytes over the other's; None where the curves do not reach the quality.
     low, high : float or None
@@ -38,7 +39,7 @@ class Gain:
     """
 
     quality: Quality
-    at: float
+    at: float | None
     gain: float | None
     low: float | None = None
     high: float | None = None
@@ -66,7 +67,7 @@ class Sums:
         size = self.bytes[:, draw].sum(axis=1)
         if quality == "roi_psnr":
             pixels, error = self.pixels[:, draw].sum(axis=1), self.error[:, draw].sum(axis=1)
-            with np.errstate(divide="ignore"):
+            with np.errstate(divide="ignore", invalid="ignore"):
                 values = 10 * np.log10(self.peak**2 * pixels / error)
         else:
             hits = self.hits[:, draw].sum(axis=1)
@@ -100,11 +101,12 @@ def _gain_of(
     def at(draw: npt.NDArray[np.intp] | slice) -> tuple[float, float | None]:
         own, *theirs = sums.points(quality, draw)
         curve = Curve.of(theirs)
+        reach = curve.reach
+        if reach is None or not math.isfinite(own[1]):
+            return own[1], None
         if quality == "f1":
-            if not curve.quality:
-                return own[1], None
-            level = min(own[1], max(curve.quality))
-            if min(curve.quality) > _FALLEN * level:
+            level = min(own[1], reach[1])
+            if reach[0] > _FALLEN * level:
                 # The curve has not begun to fall, it wavers: how much smaller the baseline could go is not known.
                 return level, None
         else:
@@ -113,6 +115,8 @@ def _gain_of(
         return level, None if size is None else size / own[0]
 
     level, gain = at(slice(None))
+    if not math.isfinite(level):
+        return Gain(quality, None, None)
     low, high = _bootstrap(lambda draw: at(draw)[1], sums.bytes.shape[1], seed)
     cap = None
     if caps:

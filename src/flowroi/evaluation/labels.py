@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
@@ -10,14 +10,18 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-import tifffile
 
-from flowroi.errors import CorruptDataError, InvalidParameterError, UnsupportedFormatError
-from flowroi.sources import Source, open_source
+from flowroi.errors import InvalidParameterError, MissingInputError, UnsupportedFormatError
+from flowroi.evaluation.label_files import Stack, image_files, open_stack, read_label_image
+from flowroi.sources import Source
+from flowroi.sources.names import safe_stem
+from flowroi.sources.ordering import order_by_numbers
 
 Labels = npt.NDArray[np.int32]
-# What tools append to a frame's name for its labels.
-_SUFFIXES = ("_masks", "_mask", "_labels", "_label", "_seg", "_cp_masks")
+# What tools append to a frame's name for its labels, the longest first.
+SUFFIXES = ("_cp_masks", "_labels", "_masks", "_label", "_mask", "_seg")
+# Everything that counts cells does so in tables as long as the largest number; larger ones are counted anew.
+_LARGEST = 2**22
 
 
 class LabelSource:
@@ -29,16 +33,51 @@ class LabelSource:
         The frames that have labels, in order.
     """
 
-    def __init__(self, read: Callable[[int], npt.NDArray[Any]], frames: dict[int, int], stack: ExitStack) -> None:
+    def __init__(
+        self, read: Callable[[int], npt.NDArray[Any]], places: dict[int, int], path: Any, stack: ExitStack
+    ) -> None:
         self._read = read
-        self._places = frames
+        self._places = places
+        self._path = path
         self._stack = stack
-        self.frames = tuple(sorted(frames))
+        self.frames = tuple(sorted(places))
 
     def read(self, t: int) -> Labels | None:
-        """Return the labels of frame `t`, (Y, X) int32, 0 for background; None where it has none."""
+        """Return the labels of a frame.
+
+        Returns
+        -------
+        ndarray, shape (Y, X), int32, or None
+            0 is background. Numbers from 4,194,304 on are replaced by the cells' places in their order. None where the
+            frame has no labels.
+
+        Raises
+        ------
+        CorruptDataError
+            If the image is damaged.
+        UnsupportedFormatError
+            If it does not hold whole numbers >= 0.
+        """
         place = self._places.get(t)
-        return None if place is None else np.ascontiguousarray(self._read(place), np.int32)
+        if place is None:
+            return None
+        labels = self._read(place)
+        if labels.dtype.kind not in "iu":
+            raise UnsupportedFormatError(
+                f"the labels are of type {labels.dtype}; expected whole numbers, 0 for background",
+                path=self._path,
+                frame=t,
+            )
+        if labels.size and int(labels.min()) < 0:
+            raise UnsupportedFormatError(
+                f"the labels hold {int(labels.min())}; expected numbers >= 0, 0 for background",
+                path=self._path,
+                frame=t,
+            )
+        if labels.size and int(labels.max()) >= _LARGEST:
+            ids, ranks = np.unique(labels, return_inverse=True)
+            labels = ranks.reshape(labels.shape) + (ids[0] != 0)
+        return np.ascontiguousarray(labels, np.int32)
 
     def close(self) -> None:
         """Close the files."""
@@ -57,94 +96,98 @@ def open_labels(path: str | PathLike[str] | npt.NDArray[Any], source: Source) ->
     Parameters
     ----------
     path : path or ndarray
-        Label images: a folder of PNG or TIFF, a TIFF of many pages, `.npy`, or an array (T, Y, X). As many as frames,
-        in their order; or fewer, of a folder's files named after the frames (`<frame>.png`, `<frame>_masks.tif`, ...).
+        Label images of whole numbers: a folder of PNG or TIFF, a TIFF of many pages, `.npy`, or an array (T, Y, X).
+        Files of a folder that are named after frames (`<frame>.png`, `<frame>_masks.tif`, ...) belong to them, and may
+        be fewer than frames; otherwise there are as many as frames, in their order.
     source : Source
         The movie.
-
-    Returns
-    -------
-    LabelSource
 
     Raises
     ------
     MissingInputError, CorruptDataError, UnsupportedFormatError
         If they cannot be read.
     InvalidParameterError
-        If they do not fit the movie in number or size.
+        If they do not fit the movie in number, names or size.
     """
     stack = ExitStack()
     try:
-        names, shape, read = _opened(path, stack)
-        if shape[1:] != source.shape[1:]:
+        if not isinstance(path, np.ndarray) and Path(path).is_dir():
+            return _of_folder(Path(path), source, stack)
+        opened: Stack = stack.enter_context(open_stack(path))
+        where = None if isinstance(path, np.ndarray) else str(path)
+        _check_size(opened.shape[1:], source, where)
+        if opened.shape[0] != len(source):
             raise InvalidParameterError(
-                f"the labels are {shape[1]}x{shape[2]}; expected {source.shape[1]}x{source.shape[2]}, as the movie is",
-                path=_path_of(path),
+                f"{opened.shape[0]} label images for {len(source)} frames; expected one a frame, or a folder of files "
+                "named after the frames that have labels",
+                path=where,
             )
-        return LabelSource(read, _places(names, shape[0], source, _path_of(path)), stack)
+        return LabelSource(opened.read, {t: t for t in range(len(source))}, where, stack)
     except BaseException:
         stack.close()
         raise
 
 
-def _path_of(path: Any) -> str | None:
-    return None if isinstance(path, np.ndarray) else str(path)
-
-
-def _opened(path: Any, stack: ExitStack) -> tuple[tuple[str, ...], tuple[int, ...], Callable[[int], npt.NDArray[Any]]]:
-    """Return names, shape (T, Y, X) and a reader of label images."""
-    if isinstance(path, np.ndarray):
-        return _of_array(path, None)
-    if Path(path).suffix.lower() == ".npy":
-        return _of_array(_mapped(Path(path)), path)
-    try:
-        opened = stack.enter_context(open_source(path))
-    except UnsupportedFormatError:
-        # Label images may be deeper than frames.
-        if Path(path).suffix.lower() not in (".tif", ".tiff"):
-            raise
-        return _of_array(_deep(Path(path)), path)
-    return opened.frame_names, opened.shape, opened.read
-
-
-def _mapped(path: Path) -> npt.NDArray[Any]:
-    try:
-        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-    except ValueError as error:
-        raise CorruptDataError(f"the labels cannot be read: {error}", path=path) from error
-
-
-def _deep(path: Path) -> npt.NDArray[Any]:
-    with tifffile.TiffFile(path) as file:
-        return np.asarray(file.series[0].asarray())
-
-
-def _of_array(
-    labels: npt.NDArray[Any], path: Any
-) -> tuple[tuple[str, ...], tuple[int, ...], Callable[[int], npt.NDArray[Any]]]:
-    stack = labels[None] if labels.ndim == 2 else labels
-    if stack.ndim != 3 or stack.dtype.kind not in "iu":
-        raise UnsupportedFormatError(
-            f"the labels are {labels.shape} {labels.dtype}; expected (T, Y, X) of whole numbers, 0 for background",
-            path=path,
-        )
-    return tuple(str(t) for t in range(len(stack))), stack.shape, lambda t: stack[t]
-
-
-def _places(names: tuple[str, ...], count: int, source: Source, path: Any) -> dict[int, int]:
-    """Return the label image of each frame that has one."""
-    if count == len(source):
-        return {t: t for t in range(count)}
+def _of_folder(folder: Path, source: Source, stack: ExitStack) -> LabelSource:
+    files = image_files(folder)
+    if not files:
+        raise MissingInputError("the folder has no label image; expected PNG or TIFF files", path=folder)
     frames = {name: t for t, name in enumerate(source.frame_names)}
-    places = {}
-    for place, name in enumerate(names):
-        stem = next((name.removesuffix(s) for s in _SUFFIXES if name.endswith(s)), name)
-        t = frames.get(name, frames.get(stem))
-        if t is None:
+    named = _by_name(files, frames)
+    if named:
+        strangers = sorted(
+            {file.name for file in files} - {file.name for file in named.values()} - _plain(named, files)
+        )
+        if strangers:
             raise InvalidParameterError(
-                f"{count} label images for {len(source)} frames, and {name!r} is the name of none of them; expected as "
-                "many as frames, or files named after the frames that have labels",
-                path=path,
+                f"some label images are named after frames, but {strangers[0]!r} is the name of none; expected all or "
+                "none of them to be",
+                path=folder,
             )
-        places[t] = place
-    return places
+        places = {t: n for n, t in enumerate(named)}
+        chosen = list(named.values())
+    else:
+        if len(files) != len(source):
+            raise InvalidParameterError(
+                f"{len(files)} label images for {len(source)} frames, and {files[0].name!r} is the name of none of "
+                "them; expected as many as frames, or files named after the frames that have labels",
+                path=folder,
+            )
+        by_name = {file.name: file for file in files}
+        chosen = [by_name[name] for name in order_by_numbers(list(by_name)).names]
+        places = {t: t for t in range(len(source))}
+
+    def read(place: int) -> npt.NDArray[Any]:
+        labels = read_label_image(chosen[place])
+        _check_size(labels.shape, source, chosen[place])
+        return labels
+
+    read(0)
+    return LabelSource(read, places, str(folder), stack)
+
+
+def _by_name(files: Iterable[Path], frames: dict[str, int]) -> dict[int, Path]:
+    """Return the label image of each frame that one is named after; one with a suffix comes before one without."""
+    found: dict[int, Path] = {}
+    for suffix in (*SUFFIXES, ""):
+        for file in files:
+            stem = safe_stem(file.stem)
+            if stem.endswith(suffix):
+                t = frames.get(stem.removesuffix(suffix))
+                if t is not None:
+                    found.setdefault(t, file)
+    return found
+
+
+def _plain(named: dict[int, Path], files: Iterable[Path]) -> set[str]:
+    """Return the files that lie beside their own labels: the frames themselves."""
+    labelled = {file.stem.removesuffix(s) for file in named.values() for s in SUFFIXES if file.stem.endswith(s)}
+    return {file.name for file in files if file.stem in labelled}
+
+
+def _check_size(shape: tuple[int, ...], source: Source, path: Any) -> None:
+    if tuple(shape) != source.shape[1:]:
+        seen = "x".join(map(str, shape))
+        raise InvalidParameterError(
+            f"the labels are {seen}; expected {source.shape[1]}x{source.shape[2]}, as the movie is", path=path
+        )

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future
 from contextlib import nullcontext
 from typing import cast
 
-import cv2
-
 from flowroi.evaluation.measure import FrameMeasure, Yardstick, measure_frame
 from flowroi.evaluation.subjects import Material, Subject
+from flowroi.processes import process_pool
 from flowroi.resources import available_cores, submit
 
 Task = tuple[Material, tuple[Subject, ...]]
@@ -31,20 +29,11 @@ def measure_all(tasks: Iterable[Task], by: Yardstick, workers: int | None) -> It
     """
     count = workers or available_cores()
     alone = count == 1 or (by.segmenter is not None and by.segmenter.name != "classical")
-    context = multiprocessing.get_context("spawn")
-    with (
-        nullcontext()
-        if alone
-        else ProcessPoolExecutor(count, mp_context=context, initializer=cv2.setNumThreads, initargs=(1,))
-    ) as pool:
+    with nullcontext() if alone else process_pool(count) as pool:
         pending: deque[Future[dict[str, FrameMeasure]]] = deque()
-        try:
-            for material, subjects in tasks:
-                pending.append(submit(cast("Executor | None", pool), measure_frame, material, subjects, by))
-                if alone or len(pending) > 2 * count:
-                    yield pending.popleft().result()
-            while pending:
+        for material, subjects in tasks:
+            pending.append(submit(cast("Executor | None", pool), measure_frame, material, subjects, by))
+            if alone or len(pending) > 2 * count:
                 yield pending.popleft().result()
-        finally:
-            if pool is not None:
-                pool.shutdown(wait=True, cancel_futures=True)
+        while pending:
+            yield pending.popleft().result()

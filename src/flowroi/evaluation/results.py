@@ -25,6 +25,8 @@ class Summary:
         Of the encoded frames alone.
     rate, rate_bpp : float
         Raw bytes over encoded bytes; bits a pixel.
+    roi_mse : float or None
+        Mean squared error on the true cells, grey levels²; 0 where they are exact.
     roi_psnr, background_psnr, psnr, clean_psnr : float or None
         On the true cells, elsewhere, on all pixels, and on the true cells against the frames before noise.
     ssim : float or None
@@ -43,6 +45,7 @@ class Summary:
     size_bytes: int
     rate: float
     rate_bpp: float
+    roi_mse: float | None
     roi_psnr: float | None
     background_psnr: float | None
     psnr: float | None
@@ -103,6 +106,7 @@ class SubjectResult:
             size_bytes=size,
             rate=raw / size,
             rate_bpp=8 * size / pixels,
+            roi_mse=cells.mse,
             roi_psnr=cells.psnr(self.peak),
             background_psnr=background.psnr(self.peak),
             psnr=(cells + background).psnr(self.peak),

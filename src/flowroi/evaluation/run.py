@@ -17,15 +17,18 @@ from flowroi.archives import Archive, open_archive
 from flowroi.baselines import open_baseline
 from flowroi.errors import InvalidParameterError
 from flowroi.evaluation.archive_masks import archive_masks
+from flowroi.evaluation.doubts import MASKS, looks_like_a_mask, of_archives, of_results
 from flowroi.evaluation.labels import LabelSource, open_labels
 from flowroi.evaluation.measure import FrameMeasure, Yardstick
-from flowroi.evaluation.pool import measure_all
+from flowroi.evaluation.pool import Task, measure_all
 from flowroi.evaluation.results import SubjectResult
 from flowroi.evaluation.subjects import CAP, CellsOnly, FromArchive, FromBaseline, Material, Raw, Repeat, Subject
 from flowroi.params import check_integer
 from flowroi.roi.noise import noise_of
 from flowroi.segmenters import Segmenter
 from flowroi.sources import Source, open_source
+from flowroi.sources.names import text_name
+from flowroi.sources.pixels import bits_of
 
 Progress = Callable[[int, int], None]
 # Frames, from the first, on which the camera's noise is measured.
@@ -165,24 +168,35 @@ def run_evaluation(
         chosen = _chosen(opened, truth, frames)
         places = np.linspace(0, len(chosen) - 1, min(curve_frames, len(chosen)))
         curve = tuple(chosen[place] for place in np.unique(places.astype(int)))
+        bits = opened.significant_bits
+        if opened.dtype.itemsize > 1:
+            # Told by some of the frames, it may not do for all.
+            bits = max(bits, bits_of(opened.read(t) for t in chosen))
         sigma = noise_of([opened.read(t) for t in islice(range(len(opened)), _NOISE_FRAMES)])
         steady: list[Subject] = [Raw()]
         if repeat and segmenter is not None:
-            steady.append(Repeat(sigma, opened.significant_bits))
-        steady += [FromArchive(f"archive:{n}", name) for n, name in enumerate(_names([a.path for a in read]))]
+            steady.append(Repeat(sigma, bits))
+        names = _names([archive.path for archive in read])
+        steady += [FromArchive(f"archive:{n}", name) for n, name in enumerate(names)]
         compared = _baselines(baselines, _rates(read) if rates is None else rates)
-        by = Yardstick(segmenter, 2**opened.significant_bits - 1, ssim)
+        by = Yardstick(segmenter, 2**bits - 1, ssim)
         measured: dict[str, list[FrameMeasure]] = {subject.key: [] for subject in (*steady, *compared)}
-        tasks = (
-            (material, (*steady, *compared) if material.t in curve else tuple(steady))
-            for material in _materials(opened, chosen, truth, clean, read)
-        )
-        for n, frame in enumerate(measure_all(tasks, by, workers)):
+        masks_for_labels: list[bool] = []
+
+        def tasks() -> Iterator[Task]:
+            for material in _materials(opened, chosen, truth, clean, read):
+                if material.labels is not None:
+                    masks_for_labels.append(looks_like_a_mask(material.labels))
+                yield material, (*steady, *compared) if material.t in curve else tuple(steady)
+
+        for n, frame in enumerate(measure_all(tasks(), by, workers)):
             for key, measure in frame.items():
                 measured[key].append(measure)
             if progress is not None:
                 progress(n + 1, len(chosen))
         results, warnings = _results([*steady, *compared], measured, chosen, curve, by.peak)
+        warnings += of_archives(read, names, opened) + of_results(results, truth is not None)
+        warnings += [MASKS] if masks_for_labels and all(masks_for_labels) else []
         return Evaluation(
             name=opened.name,
             shape=opened.shape,
@@ -221,8 +235,8 @@ def _check_fit(archive: Archive, source: Source) -> None:
 
 def _names(paths: list[Path]) -> list[str]:
     """Return a name for each archive, longer where file names alone are not unique."""
-    short = [path.name for path in paths]
-    return [name if short.count(name) == 1 else str(path) for name, path in zip(short, paths, strict=True)]
+    short = [text_name(path.name) for path in paths]
+    return [name if short.count(name) == 1 else text_name(str(path)) for name, path in zip(short, paths, strict=True)]
 
 
 def _rates(archives: Sequence[Archive]) -> list[float]:
@@ -241,7 +255,8 @@ def _baselines(keys: Sequence[str], rates: Sequence[float]) -> list[Subject]:
     for key in keys:
         if key != CAP:
             open_baseline(key)
-    steps = sorted({float(rate) for rate in rates})
+    # As keys have them, so that no two subjects share one.
+    steps = sorted({float(f"{rate:g}") for rate in rates})
     return [CellsOnly(rate) if key == CAP else FromBaseline(key, rate) for key in dict.fromkeys(keys) for rate in steps]
 
 

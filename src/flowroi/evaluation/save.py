@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -27,6 +26,7 @@ from flowroi.evaluation.sections import (
     size_section,
 )
 from flowroi.evaluation.subjects import CAP
+from flowroi.evaluation.tables import write_tables
 from flowroi.evaluation.verdict import targets_text, verdict
 from flowroi.evaluation.worst import cells_outside
 from flowroi.output import check_target
@@ -35,6 +35,7 @@ from flowroi.report.compression import size_on_disk
 from flowroi.report.html import render
 from flowroi.segmenters import Segmenter
 from flowroi.sources import open_source
+from flowroi.sources.names import text_name
 from flowroi.targets import Target
 from flowroi.versions import codec_versions
 
@@ -133,7 +134,9 @@ def save_evaluation(
             looks = [looks_section(opened, path, result, segmented=segmented) for path, result in pairs]
         report = _report(found, archives, looks, baselines, targets, command)
         (folder / REPORT).write_text(render(report), encoding="utf-8")
-        _write_tables(folder, found)
+        write_tables(folder, evaluation, found.migrations)
+        text = json.dumps(found.as_dict(), indent=1, allow_nan=False)
+        (folder / "evaluation.json").write_text(text + "\n", encoding="utf-8")
         publish(folder, target, overwrite=overwrite)
     except BaseException:
         discard(folder)
@@ -174,7 +177,7 @@ def _report(
     if found.gains:
         sections.append(gain_section(evaluation, found.gains, _codec_name(evaluation)))
     sections += [size_section(evaluation, files), coverage_section(evaluation), *looks]
-    sections += [segmentation_section(evaluation), migration_section(found.migrations)]
+    sections += [segmentation_section(evaluation), migration_section(evaluation, found.migrations)]
     if evaluation.warnings:
         sections.append(Section("Warnings", (Text(evaluation.warnings),)))
     return Report(
@@ -192,7 +195,7 @@ def _provenance(
     made: dict[str, Any] = {}
     for path in archives:
         with open_archive(path) as archive:
-            made[path.name] = {
+            made[text_name(path.name)] = {
                 key: archive.manifest[key] for key in ("digest", "flowroi", "codecs", "encode", "roi", "source")
             }
     return {
@@ -209,67 +212,8 @@ def _provenance(
         "baselines": [open_baseline(key).describe() for key in baselines if key != CAP],
         "archives": made,
         "versions": codec_versions(),
-        "command": shlex.join(command),
+        "command": shlex.join(text_name(part) for part in command),
     }
-
-
-def _write_tables(folder: Path, found: SavedEvaluation) -> None:
-    evaluation = found.evaluation
-    summaries = [{"key": s.key, "name": s.name, "kind": s.kind, **s.summary().as_dict()} for s in evaluation.subjects]
-    _write_csv(folder / "summary.csv", summaries)
-    frames: list[dict[str, Any]] = []
-    cells: list[dict[str, Any]] = []
-    for archive in evaluation.of_kind("archive"):
-        for frame in archive.frames:
-            frames.append({"archive": archive.name, "frame": frame.t, **archive.summary({frame.t}).as_dict()})
-            per = frame.per_cell
-            if per is None:
-                continue
-            cells += [
-                {
-                    "archive": archive.name,
-                    "frame": frame.t,
-                    "cell": int(per.ids[i]),
-                    "y_px": round(float(per.centres[i, 0]), 2),
-                    "x_px": round(float(per.centres[i, 1]), 2),
-                    "area_px": int(per.pixels[i]),
-                    "mse": round(float(per.mse[i]), 4),
-                    "covered": round(float(per.covered[i]), 4),
-                    "found": int(per.found[i]),
-                }
-                for i in range(len(per.ids))
-            ]
-    _write_csv(folder / "frames.csv", frames)
-    _write_csv(folder / "cells.csv", cells)
-    _write_csv(folder / "migration.csv", [row for m in found.migrations for row in _tracks(m)])
-    text = json.dumps(found.as_dict(), indent=1, allow_nan=False)
-    (folder / "evaluation.json").write_text(text + "\n", encoding="utf-8")
-
-
-def _tracks(of: SubjectMigration) -> Iterable[dict[str, Any]]:
-    m = of.migration
-    for i in range(len(m.track)):
-        yield {
-            "subject": of.subject.name,
-            "track": int(m.track[i]),
-            "points": int(m.points[i]),
-            "length_unit": m.length_unit,
-            "time_unit": m.time_unit,
-            "duration": round(float(m.duration[i]), 4),
-            "path_length": round(float(m.path_length[i]), 4),
-            "net_displacement": round(float(m.net_displacement[i]), 4),
-            "mean_speed": round(float(m.mean_speed[i]), 5),
-            "directness": round(float(m.directness[i]), 5),
-        }
-
-
-def _write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        if not rows:
-            return
-        table = csv.DictWriter(file, list(rows[0]))
-        table.writeheader()
-        table.writerows(rows)
 
 
 def _gain_dict(gain: Gain) -> dict[str, Any]:

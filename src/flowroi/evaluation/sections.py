@@ -66,15 +66,18 @@ def size_section(evaluation: Evaluation, file_bytes: dict[str, int]) -> Section:
     return Section("Size and quality", (table, *_curves(evaluation, _QUALITIES, with_floor=True)))
 
 
-def gain_section(evaluation: Evaluation, gains: Mapping[str, Sequence[Gain]], baseline: str) -> Section:
-    """Return what each archive gains over a baseline, and the most that it could."""
+def gain_section(evaluation: Evaluation, gains: Mapping[str, Sequence[Gain]], baseline: str) -> Section | None:
+    """Return what each archive gains over a baseline, and the most that it could; None where nothing is known."""
+    if not any(gains.values()):
+        return None
     rows = []
     for archive in evaluation.of_kind("archive"):
         for gain in gains[archive.key]:
             unit = " dB" if gain.quality == "roi_psnr" else ""
             what = "PSNR on the cells" if gain.quality == "roi_psnr" else "F1"
             between = None if gain.low is None else f"{gain.low:.2f} to {gain.high:.2f}"
-            rows.append((archive.name, what, f"{gain.at:.4g}{unit}", gain.gain, between, gain.cap))
+            at = None if gain.at is None else f"{gain.at:.4g}{unit}"
+            rows.append((archive.name, what, at, gain.gain, between, gain.cap))
     table = Table(
         f"Bytes of {baseline} over the archive's, at equal quality",
         ("archive", "quality", "at", "gain", "95 % interval", "cap"),
@@ -138,13 +141,14 @@ def coverage_section(evaluation: Evaluation) -> Section | None:
     return Section("Region of interest", (table,))
 
 
-def migration_section(migrations: Sequence[SubjectMigration]) -> Section | None:
+def migration_section(evaluation: Evaluation, migrations: Sequence[SubjectMigration]) -> Section | None:
     """Return tracking and migration against the raw movie; None where there are no tracks."""
     if not migrations:
         return None
     raw = migrations[0]
     unit, time = raw.migration.length_unit, raw.migration.time_unit
     unit = "µm" if unit == "um" else unit
+    lag, lag_unit = (evaluation.frame_interval_s or 1, "s") if time == "min" else (1, "frames")
     rows: list[tuple[Any, ...]] = []
     for of in migrations:
         m, c = of.migration, of.comparison
@@ -182,14 +186,18 @@ def migration_section(migrations: Sequence[SubjectMigration]) -> Section | None:
     blocks: list[Block] = [
         table,
         Figure(
-            f"Mean squared displacement over the lag, all tracks ({unit}² over {time})",
+            f"Mean squared displacement over the lag, all tracks ({unit}² over {lag_unit})",
             "Curves of the mean squared displacement of each movie",
             curve_figure(
                 [
-                    Series(of.subject.name, of.migration.msd.lag_frames.tolist(), of.migration.msd.value.tolist())
+                    Series(
+                        of.subject.name,
+                        (lag * of.migration.msd.lag_frames).tolist(),
+                        of.migration.msd.value.tolist(),
+                    )
                     for of in migrations
                 ],
-                x_label="lag (frames)",
+                x_label=f"lag ({lag_unit})",
                 y_label=f"mean squared displacement ({unit}²)",
             ),
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from flowroi.evaluation.gains import Gain
@@ -28,6 +29,8 @@ def verdict(
     baseline : str
         Its name.
     """
+    if archive.roi_psnr is None:
+        return f"The archive holds the movie at {archive.rate:.1f}:1; there are no cells to say anything of."
     finds = raw.f1 is not None and raw.f1 >= USEFUL_F1
     parts = [part for gain in gains if (finds or gain.quality != "f1") and (part := _gain_text(gain))]
     if parts:
@@ -35,7 +38,8 @@ def verdict(
     else:
         head = f"The archive holds the movie at {archive.rate:.1f}:1"
         if archive.roi_psnr is not None:
-            head += f", with {archive.roi_psnr:.1f} dB on the cells"
+            exact = math.isinf(archive.roi_psnr)
+            head += ", its cells without any error" if exact else f", with {archive.roi_psnr:.1f} dB on the cells"
     sentences = [head]
     if archive.f1 is not None and raw.f1 is not None:
         if finds:
@@ -73,6 +77,6 @@ def targets_text(targets: Sequence[Target], archive: Summary, raw: Summary) -> t
     rows = []
     for target in targets:
         figure = getattr(archive, target.metric)
-        reached = "not measured" if figure is None else f"{figure:.4g}"
+        reached = "not measured" if figure is None else "exact" if math.isinf(figure) else f"{figure:.4g}"
         rows.append((str(target), reached, "yes" if target.met(archive, raw) else "no"))
     return all(row[2] == "yes" for row in rows), rows

@@ -49,31 +49,32 @@ def worst_cells(archive: SubjectResult, count: int) -> list[WorstCell]:
 
     Of cells at one place, as one cell is in frame after frame, the worst stands for all.
     """
-    rows = []
-    for frame in archive.frames:
-        cells = frame.per_cell
-        if cells is None:
-            continue
-        for i in range(len(cells.ids)):
-            covered = float(cells.covered[i])
-            rows.append(
-                WorstCell(
-                    t=frame.t,
-                    label=int(cells.ids[i]),
-                    centre_yx=(float(cells.centres[i, 0]), float(cells.centres[i, 1])),
-                    pixels=int(cells.pixels[i]),
-                    psnr=10 * math.log10(archive.peak**2 / max(float(cells.mse[i]), _MSE_FLOOR)),
-                    covered=None if math.isnan(covered) else covered,
-                    found=bool(cells.found[i]),
-                )
-            )
+    parts = [(frame.t, frame.per_cell) for frame in archive.frames if frame.per_cell is not None]
+    if not parts:
+        return []
+    frames = np.concatenate([np.full(len(cells.ids), t) for t, cells in parts])
+    columns = ("ids", "pixels", "centres", "mse", "covered", "found")
+    ids, pixels, centres, mse, covered, found = (
+        np.concatenate([getattr(cells, column) for _, cells in parts]) for column in columns
+    )
     chosen: list[WorstCell] = []
-    for cell in sorted(rows, key=_badness):
+    for i in np.lexsort((-mse, ~(covered < MISSED))):
         if len(chosen) == count:
             break
-        reach = 2 * math.sqrt(cell.pixels / math.pi)
-        if all(math.dist(cell.centre_yx, other.centre_yx) > reach for other in chosen):
-            chosen.append(cell)
+        centre = (float(centres[i, 0]), float(centres[i, 1]))
+        reach = 2 * math.sqrt(pixels[i] / math.pi)
+        if all(math.dist(centre, other.centre_yx) > reach for other in chosen):
+            chosen.append(
+                WorstCell(
+                    t=int(frames[i]),
+                    label=int(ids[i]),
+                    centre_yx=centre,
+                    pixels=int(pixels[i]),
+                    psnr=10 * math.log10(archive.peak**2 / max(float(mse[i]), _MSE_FLOOR)),
+                    covered=None if math.isnan(covered[i]) else float(covered[i]),
+                    found=bool(found[i]),
+                )
+            )
     return chosen
 
 
@@ -96,7 +97,3 @@ def cells_outside(archive: SubjectResult) -> tuple[int, int] | None:
     if not len(known) or np.isnan(known).all():
         return None
     return int((known < MISSED).sum()), len(known)
-
-
-def _badness(cell: WorstCell) -> tuple[bool, float]:
-    return not cell.outside, cell.psnr

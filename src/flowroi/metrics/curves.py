@@ -34,6 +34,14 @@ class Curve:
         good = sorted((size, quality) for size, quality in points if quality is not None and math.isfinite(quality))
         return cls(tuple(size for size, _ in good), tuple(quality for _, quality in good))
 
+    @property
+    def reach(self) -> tuple[float, float] | None:
+        """The least and the highest quality of the curve, made to rise as in `size_at`; None where it is empty."""
+        if not self.quality:
+            return None
+        rising = _rising(np.array(self.quality, np.float64))
+        return float(rising[0]), float(rising[-1])
+
     def size_at(self, quality: float) -> float | None:
         """Return the smallest size that has a quality, log bytes interpolated linearly in it.
 

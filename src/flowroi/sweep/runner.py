@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from multiprocessing.connection import wait
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
-
-import cv2
 
 from flowroi.errors import CorruptDataError
 from flowroi.evaluation.measure import FrameMeasure, Yardstick
 from flowroi.evaluation.results import SubjectResult, Summary
+from flowroi.processes import process_pool
 from flowroi.resources import available_cores, opencv_threads
 from flowroi.sweep.cache import CACHE_FORMAT, Cache
 from flowroi.sweep.measure import KnownRaw, WindowMeasure, from_json, measure_window, to_json
@@ -80,10 +75,10 @@ class Runner:
         count = workers or available_cores()
         # A network uses all cores, or the GPU, by itself, and is large: one at a time.
         alone = count == 1 or (by.segmenter is not None and by.segmenter.name != "classical")
+        self._stack = ExitStack()
         self._pool: ProcessPoolExecutor | None = None
         if not alone:
-            context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(count, context, initializer=_begin, initargs=(self.windows, by))
+            self._pool = self._stack.enter_context(process_pool(count, _begin, self.windows, by))
 
     def measure(self, many: Sequence[Options | None], places: Sequence[int], *, segment: bool) -> list[Outcome]:
         """Measure candidates.
@@ -175,25 +170,16 @@ class Runner:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, traceback)
 
 
 def _begin(windows: tuple[Window, ...], by: Yardstick) -> None:
-    """Make a new process ready: it leaves interrupts to its parent, and goes when its parent goes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_leave_after, args=(parent.sentinel,), daemon=True).start()
-    cv2.setNumThreads(1)
+    """Make a new process ready."""
     segmenter = None if by.segmenter is None else KnownRaw(by.segmenter)
     _HERE.update(windows=windows, by=Yardstick(segmenter, by.peak, by.ssim))
-
-
-def _leave_after(sentinel: int) -> None:
-    wait([sentinel])
-    os._exit(1)
 
 
 def _work(place: int, options: Options | None, segment: bool) -> WindowMeasure:
