@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from flowroi.cli import INTERRUPTED, bench, compress, decompress, demo, evaluate, inspect, roi
+from flowroi.cli import INTERRUPTED, bench, compress, decompress, demo, evaluate, experiment, inspect, roi
 from flowroi.cli.output import Output
 from flowroi.errors import InvalidParameterError, QualityTargetError, VerificationError
 
@@ -29,6 +29,7 @@ app.command("decompress")(decompress.decompress)
 app.command("roi")(roi.roi)
 app.command("inspect")(inspect.inspect)
 app.command("evaluate")(evaluate.evaluate)
+app.command("experiment")(experiment.experiment)
 app.command("bench")(bench.bench)
 
 # Typer exports only this one of the usage errors; the family's base is what all of them share.
