@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from flowroi.experiments.configuration import LABELS, Subject, usual
 from flowroi.experiments.finding import Experiment, Finding, Methods, figures_table, measured_on, row
-from flowroi.experiments.statements import Statement, peaks_at, rises_then_stays
+from flowroi.experiments.statements import Statement, at_ceiling, peaks_at, rises_then_stays
 from flowroi.experiments.sweep import REFERENCE, Line, sweep_figure, sweep_rows, values_of
 from flowroi.experiments.workbench import Workbench
 from flowroi.params import RoiMethod
@@ -62,7 +62,11 @@ def _statements(bench: Workbench, method: RoiMethod, line: Line) -> list[Stateme
     found.append(Statement(NAME, method, claim, text, agrees))
     claim = f"segmentation improves from 0.1 to {_BEST:g}, and stays nearly constant beyond it"
     places, values = values_of(bench, line, "f1")
-    agrees, text = rises_then_stays(places, values, _BEST) if _BEST in places else (None, "not measured")
+    ceiling = at_ceiling(values, bench.raw.summary().f1)
+    if _BEST not in places or ceiling:
+        found.append(Statement(NAME, method, claim, ceiling or "not measured", None))
+        return found
+    agrees, text = rises_then_stays(places, values, _BEST)
     found.append(Statement(NAME, method, claim, text, agrees))
     return found
 

@@ -16,6 +16,8 @@ from flowroi.metrics.curves import interval
 _RESAMPLES = 400
 # A change of F1 within this is none: the paper's "nearly constant".
 CONSTANT_F1 = 0.01
+# An F1 so close to that of the uncompressed movie has lost nothing: of such figures none is better.
+_CEILING_F1 = 0.002
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Statement:
     @property
     def word(self) -> str:
         """In a word."""
-        return {True: "agrees", False: "disagrees", None: "not measured"}[self.agrees]
+        return {True: "agrees", False: "disagrees", None: "cannot be told"}[self.agrees]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,24 @@ def difference(
     return Difference(own, *interval([value(rng.integers(0, frames, frames)) for _ in range(_RESAMPLES)]))
 
 
+def at_ceiling(values: Sequence[float | None], raw: float | None) -> str | None:
+    """Say that nothing can be told of F1 where compression costs none of it; None where it does.
+
+    Examples
+    --------
+    >>> at_ceiling([0.99, 0.989], 0.99)
+    'F1 0.9890 to 0.9900, and 0.9900 uncompressed: nothing is lost that could be lost less'
+    >>> at_ceiling([0.99, 0.9], 0.99) is None
+    True
+    """
+    known = [value for value in values if value is not None]
+    if raw is None or not known or min(known) < raw - _CEILING_F1:
+        return None
+    return (
+        f"F1 {min(known):.4f} to {max(known):.4f}, and {raw:.4f} uncompressed: nothing is lost that could be lost less"
+    )
+
+
 def peaks_at(places: Sequence[float], values: Sequence[float], at: float, unit: str) -> tuple[bool, str]:
     """Return whether values rise to a peak at a place and fall after it, and the figures.
 
@@ -142,7 +162,7 @@ def rises_then_stays(
 
 
 def rises_more(psnr: tuple[float, float], f1: tuple[float, float]) -> tuple[bool, str]:
-    """Return whether PSNR gains more than F1, each relative to where it began.
+    """Return whether PSNR gains, and more than F1 does, each relative to where it began.
 
     Examples
     --------
@@ -154,7 +174,7 @@ def rises_more(psnr: tuple[float, float], f1: tuple[float, float]) -> tuple[bool
         f"PSNR {psnr[0]:.2f} to {psnr[1]:.2f} dB, {first:+.1%}; F1 {f1[0]:.4f} to {f1[1]:.4f}, {second:+.1%} "
         "(gains relative to where each began)"
     )
-    return first > second, text
+    return first > max(second, 0), text
 
 
 def at_least(values: Sequence[float | None], least: float) -> tuple[bool | None, str]:

@@ -9,7 +9,7 @@ from typing import Any
 from flowroi.evaluation.gains import Quality
 from flowroi.experiments.configuration import PAPER_RATE, Configuration, Reference
 from flowroi.experiments.finding import row
-from flowroi.experiments.statements import Difference, Statement, difference
+from flowroi.experiments.statements import Difference, Statement, at_ceiling, difference
 from flowroi.experiments.workbench import Workbench
 from flowroi.report.curves import Panel, Series, panels_figure
 
@@ -76,6 +76,8 @@ def trend(
     gap = end_to_end(bench, line, quality)
     if gap is None:
         return Statement(experiment, method, claim, "not measured", None)
+    if quality == "f1" and (ceiling := at_ceiling(values_of(bench, line, "f1")[1], bench.raw.summary().f1)):
+        return Statement(experiment, method, claim, ceiling, None)
     unit, digits = ("dB", 2) if quality == "roi_psnr" else ("", 4)
     first, last = line.points[0][0], line.points[-1][0]
     text = f"{gap.text(unit, digits)} from {first:g} to {last:g}"

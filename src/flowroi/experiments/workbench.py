@@ -63,6 +63,8 @@ class Workbench:
         self._archives = cache / "archives"
         self._figures = cache / "figures"
         self._versions = codec_versions()
+        self._segmenter = None if segmenter is None else segmenter.describe()
+        self._keys: dict[Subject | None, str] = {}
         self._read: dict[str, SubjectResult | None] = {}
         for folder in (cache, self._archives, self._figures):
             folder.mkdir(parents=True, exist_ok=True)
@@ -218,6 +220,11 @@ class Workbench:
         return self._archives / f"{self._archive_key(configuration)}.refused.json"
 
     def _figure_key(self, subject: Subject | None) -> str:
+        if subject not in self._keys:
+            self._keys[subject] = self._new_key(subject)
+        return self._keys[subject]
+
+    def _new_key(self, subject: Subject | None) -> str:
         what: Any = "raw" if subject is None else subject.rate
         if isinstance(subject, Configuration):
             what = self._archive_key(subject)
@@ -229,7 +236,7 @@ class Workbench:
             self.movie.digest,
             self.movie.truth_digest,
             [measured.start, measured.stop, measured.step],
-            None if self.segmenter is None else self.segmenter.describe(),
+            self._segmenter,
             self._versions,
         )
 
