@@ -8,10 +8,10 @@ from concurrent.futures import ProcessPoolExecutor
 import numpy as np
 import pytest
 import tifffile
+from flowroi.openjpeg import openjpeg_encode
 
 from flowroi import decode, synthetic_movie
 from flowroi.errors import InvalidParameterError, MissingDependencyError
-from flowroi.openjpeg import openjpeg_encode
 from flowroi.segmenters import open_segmenter
 from flowroi.segmenters.classical import ClassicalSegmenter
 from tests.segmenters.matching import f1, match

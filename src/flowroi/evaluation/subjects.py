@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -11,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from flowroi.archives import Archive, open_archive
+from flowroi.archives import open_archive
 from flowroi.baselines import open_baseline
 from flowroi.codec import decode, encode_frame
 from flowroi.metrics.repeat import repeat_with_noise
@@ -123,9 +122,9 @@ class FromArchive:
 
     def view(self, material: Material) -> View:
         """Decode the frame."""
-        archive = _opened(self.path, self.path.stat().st_mtime_ns)
-        size = archive.manifest["frames"][material.t]["size_bytes"]
-        return View(archive[material.t], size, material.masks.get(self.key))
+        with open_archive(self.path) as archive:
+            size = archive.manifest["frames"][material.t]["size_bytes"]
+            return View(archive[material.t], size, material.masks.get(self.key))
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +177,3 @@ def _true_roi(material: Material) -> Mask | None:
         return None
     side = 2 * _TRUE_MARGIN_PX + 1
     return cv2.dilate((material.labels > 0).view(np.uint8), np.ones((side, side), np.uint8)).view(np.bool_)
-
-
-@lru_cache(maxsize=4)
-def _opened(path: Path, modified_ns: int) -> Archive:  # noqa: ARG001 - an archive that changed is opened anew
-    return open_archive(path)

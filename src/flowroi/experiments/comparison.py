@@ -14,6 +14,8 @@ from flowroi.metrics.curves import Curve, bd_rate, size_gain
 from flowroi.params import RoiMethod
 
 RATES = (10.0, 20.0, 40.0, 60.0, 80.0, 120.0, 160.0, 240.0, 320.0)
+# The references begin with a better point, so that the level of their point at the first rate lies within their curve.
+REFERENCE_RATES = (7.0, *RATES)
 # Plain JPEG 2000's points whose PSNR is compared at, and shares of the raw movie's F1.
 PSNR_RATES = (10.0, 20.0, 40.0, 80.0)
 F1_SHARES = (0.98, 0.95, 0.9, 0.8)
@@ -22,13 +24,13 @@ F1_SHARES = (0.98, 0.95, 0.9, 0.8)
 def curve_subjects(method: RoiMethod) -> list[Subject]:
     """Return what the curves of a method and of its references need."""
     ours: list[Subject] = [usual(method, rate=rate) for rate in RATES]
-    return ours + [Reference(codec, rate) for codec in ("openjpeg", "cap") for rate in RATES]
+    return ours + [Reference(codec, rate) for codec in ("openjpeg", "cap") for rate in REFERENCE_RATES]
 
 
 def curve_of(bench: Workbench, method: RoiMethod | None, codec: str = "openjpeg") -> list[SubjectResult]:
     """Return the points of a method, or without one of a reference, that could be measured."""
     subjects: list[Subject] = (
-        [Reference("cap" if codec == "cap" else "openjpeg", rate) for rate in RATES]
+        [Reference("cap" if codec == "cap" else "openjpeg", rate) for rate in REFERENCE_RATES]
         if method is None
         else [usual(method, rate=rate) for rate in RATES]
     )

@@ -9,6 +9,7 @@ from flowroi.evaluation.gains import Gain
 from flowroi.evaluation.results import SubjectResult
 from flowroi.experiments.comparison import (
     RATES,
+    REFERENCE_RATES,
     curve_of,
     curve_subjects,
     f1_gains,
@@ -42,7 +43,7 @@ def _conclude(bench: Workbench, methods: Methods) -> Finding:
         for rate in RATES
     ]
     for codec, label in (("openjpeg", REFERENCE_LABEL), ("cap", "cells alone (cap)")):
-        for rate in RATES:
+        for rate in REFERENCE_RATES:
             reference = Reference("cap" if codec == "cap" else "openjpeg", rate)
             rows.append(row(bench.result(reference), codec=label, asked=rate))
     rows.append(row(bench.raw, codec="uncompressed", asked=1.0))
@@ -140,8 +141,15 @@ def _statements(bench: Workbench, method: RoiMethod, psnr: dict[float, Gain], f1
             all(gap.above for _, gap in known) if known else None,
         )
     ]
-    for what, gains, limits in (("PSNR", psnr, PAPER_PSNR_GAIN), ("segmentation", f1, PAPER_F1_GAIN)):
+    for what, gains, limits, where in (
+        ("PSNR", psnr, PAPER_PSNR_GAIN, "at JPEG 2000's {:g}:1"),
+        ("segmentation", f1, PAPER_F1_GAIN, "at {:.0%} of the raw F1"),
+    ):
         agrees, text = at_least([gain.gain for gain in gains.values()], limits[0])
+        if agrees is not None:
+            text = ", ".join(
+                _gain_text(gain, where.format(key)) for key, gain in gains.items() if gain.gain is not None
+            )
         claim = f"{limits[0]:g} to {limits[1]:g} times the compression at equal {what}"
         found.append(Statement(NAME, method, claim, text, agrees))
     known_f1 = {share: gain.gain for share, gain in f1.items() if gain.gain is not None}
@@ -150,6 +158,11 @@ def _statements(bench: Workbench, method: RoiMethod, psnr: dict[float, Gain], f1
     later = all(gain > 1 for gain in known_f1.values()) if known_f1 else None
     found.append(Statement(NAME, method, claim, text or "not measured", later))
     return found
+
+
+def _gain_text(gain: Gain, where: str) -> str:
+    cap = "" if gain.cap is None else f" (cap {gain.cap:.2f})"
+    return f"{gain.gain:.2f} {where}{cap}"
 
 
 EXPERIMENT = Experiment(NAME, _TITLE, _needs, _conclude)

@@ -85,7 +85,8 @@ def bars_figure(
             error_kw={"ecolor": style.INK, "elinewidth": 1, "capsize": 2.5},
         )
         handles.append((drawn, one.label))
-    axes.set_xticks(np.arange(len(groups)), labels=[""] * len(groups))
+    # The locator writes its labels anew whenever the figure is drawn.
+    axes.set_xticks(np.arange(len(groups)), labels=[style.plain(group) for group in groups])
     crowded = sum(len(group) for group in groups) > 80
     for tick, group in zip(axes.get_xticklabels(), groups, strict=True):
         turned = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
