@@ -97,24 +97,21 @@ def overlaps(truth: npt.NDArray[Any], found: npt.NDArray[Any]) -> Overlaps:
     >>> overlaps(np.array([[7, 7, 0]]), np.array([[0, 2, 2]])).iou.tolist()
     [0.3333333333333333]
     """
-    truth_ids, truth_places, truth_pixels = np.unique(truth, return_inverse=True, return_counts=True)
-    found_ids, found_places, found_pixels = np.unique(found, return_inverse=True, return_counts=True)
-    pairs, shared = np.unique(
-        truth_places.ravel().astype(np.int64) * len(found_ids) + found_places.ravel(), return_counts=True
-    )
-    rows, columns = np.divmod(pairs, len(found_ids))
-    cells = (truth_ids[rows] != 0) & (found_ids[columns] != 0)
-    rows, columns, shared = rows[cells], columns[cells], shared[cells]
+    truth_ids, truth_pixels = _counted(truth)
+    found_ids, found_pixels = _counted(found)
+    # Most of a frame is background: only what is a cell in both need be sorted.
+    both = (truth != 0) & (found != 0)
+    places = np.searchsorted(truth_ids, truth[both]) * len(found_ids) + np.searchsorted(found_ids, found[both])
+    pairs, shared = np.unique(places.astype(np.int64), return_counts=True)
+    rows, columns = np.divmod(pairs, max(len(found_ids), 1))
     iou = shared / (truth_pixels[rows] + found_pixels[columns] - shared)
-    # Background, where there is any, is the first of the sorted labels.
-    first_truth, first_found = int(truth_ids[0] == 0), int(found_ids[0] == 0)
-    return Overlaps(
-        truth_ids[first_truth:].astype(np.int64),
-        found_ids[first_found:].astype(np.int64),
-        rows - first_truth,
-        columns - first_found,
-        iou,
-    )
+    return Overlaps(truth_ids, found_ids, rows, columns, iou)
+
+
+def _counted(labels: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the cells' labels, in order, and their pixels."""
+    ids, pixels = np.unique(labels[labels != 0], return_counts=True)
+    return ids.astype(np.int64), pixels.astype(np.int64)
 
 
 def matched(pairs: Overlaps, threshold: float = 0.5) -> npt.NDArray[np.int64]:
