@@ -154,6 +154,8 @@ def mask_rows(off, on, thresholds=(0.1, 0.2, 0.3)):
         ((5.0, 0.95), (2.0, 0.945), True),
         ((5.0, 0.95), (5.0, 0.95), False),  # nothing removed
         ((5.0, 0.95), (2.0, 0.90), False),  # cells suffer
+        ((0.0, 0.95), (0.0, 0.95), None),  # nothing there to remove
+        ((0.0, 0.95), (0.0, 0.90), False),
     ],
 )
 def test_masks_by_denoising(off, on, agrees):

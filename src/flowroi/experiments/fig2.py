@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flowroi.evaluation.gains import Gain
-from flowroi.evaluation.results import SubjectResult
+from flowroi.experiments.bands import QUALITIES, series_of
 from flowroi.experiments.comparison import (
     RATES,
     REFERENCE_RATES,
@@ -23,11 +23,10 @@ from flowroi.experiments.workbench import Workbench
 from flowroi.metrics.curves import noise_floor
 from flowroi.params import RoiMethod
 from flowroi.report.blocks import Block, Figure, Section, Table, Text
-from flowroi.report.curves import Panel, Series, panels_figure
+from flowroi.report.curves import Panel, panels_figure
 
 NAME = "fig2"
 _TITLE = "Figure 2: quality and segmentation over the compression rate"
-_QUALITIES = {"roi_psnr": "PSNR on the cells (dB)", "precision": "precision", "recall": "recall", "f1": "F1"}
 # The paper's size gains at equal PSNR and at equal segmentation.
 PAPER_PSNR_GAIN, PAPER_F1_GAIN = (2.0, 2.2), (2.2, 2.3)
 
@@ -52,8 +51,8 @@ def _conclude(bench: Workbench, methods: Methods) -> Finding:
     blocks: list[Block] = [
         Text((measured_on(bench), *(_sentence(method, *gains[method]) for method in methods))),
         Figure(
-            "PSNR on the true cells, precision, recall and F1 (IoU of at least 0.5) over the compression rate. Above "
-            "the line of the camera noise, a codec codes noise.",
+            "PSNR on the true cells, precision, recall and F1 (IoU of at least 0.5) over the compression rate, with "
+            "95 % intervals from frames drawn anew. Above the line of the camera noise, a codec codes noise.",
             "Four panels of curves: FlowRoI and plain JPEG 2000 over the compression rate",
             picture,
         ),
@@ -70,21 +69,19 @@ def _picture(bench: Workbench, methods: Methods) -> bytes:
     curves[REFERENCE_LABEL] = curve_of(bench, None)
     raw = bench.raw.summary()
     panels = []
-    for field, label in _QUALITIES.items():
+    for field, label in QUALITIES.items():
         marks = {}
         if field == "roi_psnr" and bench.movie.noise_sigma > 0:
             marks["camera noise"] = noise_floor(bench.movie.noise_sigma, bench.movie.peak)
         elif getattr(raw, field) is not None:
             marks["uncompressed"] = getattr(raw, field)
-        series = [_series(name, points, field) for name, points in curves.items()]
+        series = [
+            series_of(name, [point.summary().rate for point in points], points, field)
+            for name, points in curves.items()
+        ]
         if any(value is not None for one in series for value in one.y):
             panels.append(Panel(series, "compression rate", label, marks=marks))
     return panels_figure(panels)
-
-
-def _series(name: str, points: Sequence[SubjectResult], field: str) -> Series:
-    summaries = [point.summary() for point in points]
-    return Series(name, [s.rate for s in summaries], [getattr(s, field) for s in summaries])
 
 
 def _gain_rows(

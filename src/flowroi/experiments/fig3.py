@@ -44,7 +44,7 @@ def _conclude(bench: Workbench, methods: Methods) -> Finding:
     place = densest(truth, _ZOOM_PX)
     low, high = grey_range(frame)
     shown = [[_view(bench, subject, frame, t) for subject in line] for line in _subjects(methods)]
-    names = [label_of(line[0]) for line in _subjects(methods)]
+    names = ["JPEG 2000", *methods]
     marked = np.zeros(frame.shape, np.bool_)
     marked[place] = True
     whole = image_grid(

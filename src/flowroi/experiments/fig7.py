@@ -45,7 +45,11 @@ def _conclude(bench: Workbench, methods: Methods) -> Finding:
         _TITLE,
         (
             Text(tuple(text)),
-            Figure("Quality over the RoI threshold.", "Curves of quality over the RoI threshold", picture),
+            Figure(
+                "Quality over the RoI threshold, with 95 % intervals from frames drawn anew.",
+                "Curves of quality over the RoI threshold",
+                picture,
+            ),
             figures_table("Figures by RoI threshold", rows),
         ),
         NAME,

@@ -58,7 +58,7 @@ class Experiment:
     name : str
     title : str
     needs : callable
-        (methods, frames of the movie) to the subjects that must be measured first.
+        Methods to the subjects that must be measured first.
     conclude : callable
         (workbench, methods) to what was found.
     """

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowroi.evaluation.gains import Quality
+from flowroi.experiments.bands import QUALITIES, series_of
 from flowroi.experiments.configuration import PAPER_RATE, Configuration, Reference
 from flowroi.experiments.finding import row
 from flowroi.experiments.statements import Difference, Statement, at_ceiling, difference
 from flowroi.experiments.workbench import Workbench
-from flowroi.report.curves import Panel, Series, panels_figure
+from flowroi.report.curves import Panel, panels_figure
 
-_QUALITIES = {"roi_psnr": "PSNR on the cells (dB)", "precision": "precision", "recall": "recall", "f1": "F1"}
 REFERENCE = Reference("openjpeg", PAPER_RATE)
 REFERENCE_MARK = "JPEG 2000, 40:1"
 
@@ -39,13 +39,13 @@ def sweep_rows(bench: Workbench, parameter: str, lines: Sequence[Line]) -> list[
 def sweep_figure(
     bench: Workbench, lines: Sequence[Line], x_label: str, marks: Mapping[str, Configuration] | None = None
 ) -> bytes:
-    """Draw PSNR, precision, recall and F1 over a parameter; `marks` are configurations that have no value of it."""
+    """Draw the qualities over a parameter, with 95 % intervals; `marks` are configurations without a value of it."""
     levels = {REFERENCE_MARK: bench.result(REFERENCE)}
     levels |= {name: bench.result(configuration) for name, configuration in (marks or {}).items()}
     panels = []
-    for field, label in _QUALITIES.items():
+    for field, label in QUALITIES.items():
         series = [
-            Series(line.label, [value for value, _ in line.points], [_figure(bench, c, field) for _, c in line.points])
+            series_of(line.label, [v for v, _ in line.points], [bench.result(c) for _, c in line.points], field)
             for line in lines
         ]
         drawn = {
