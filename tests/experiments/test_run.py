@@ -130,7 +130,7 @@ def test_gain_is_read_off_the_curves(everything):
 
 def test_same_configuration_has_the_same_figures_everywhere(everything):
     folder, _ = everything
-    flow = "FlowRoI, flow (the paper's)"
+    flow = "FlowRoI, flow"
     usual_rows = [
         next(r for r in rows_of(folder / "fig2.csv") if r["codec"] == flow and float(r["asked"]) == 40),
         next(r for r in rows_of(folder / "fig6.csv") if r["denoise"] == "on"),

@@ -1,10 +1,12 @@
 """The paper's statements on numbers made by hand: they agree where they should, and nowhere else."""
 
+import math
+
 import pytest
 
 from flowroi.evaluation.measure import FrameMeasure
 from flowroi.evaluation.results import SubjectResult
-from flowroi.experiments import fig4, fig7
+from flowroi.experiments import bands, fig4, fig7
 from flowroi.experiments.statements import (
     Difference,
     Statement,
@@ -200,3 +202,15 @@ class _Result:
 def test_figure_7_on_numbers_made_by_hand(psnr, f1, verdicts):
     statements = fig7._statements(_Bench(psnr, f1, 0.99), "flow", fig7._line("flow"))
     assert [s.agrees for s in statements] == verdicts
+
+
+def test_bands_hold_what_is_pooled():
+    result = subject([100.0, 400.0, 200.0, 300.0], [9, 8, 10, 9])
+    found = bands.interval_of(result)
+    low, high = found["f1"]
+    assert 0.8 <= low < 0.9 < high <= 1.0
+    low, high = found["roi_psnr"]
+    assert low < 10 * math.log10(255**2 / 2.5) < high
+    assert bands.interval_of(subject([1.0, 2.0]))["roi_psnr"] == (None, None)
+    assert bands.interval_of(subject([0.0] * 3))["roi_psnr"] == (None, None), "an infinite PSNR has no interval"
+    assert bands.interval_of(subject([1.0] * 3))["f1"] == (None, None)

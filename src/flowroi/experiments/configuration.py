@@ -10,7 +10,7 @@ from flowroi.params import RoiMethod
 # The paper's setting of every figure, but for what the figure varies.
 PAPER_RATE = 40.0
 PAPER_THRESHOLD = 0.2
-LABELS: dict[RoiMethod, str] = {"fused": "FlowRoI, fused", "flow": "FlowRoI, flow (the paper's)"}
+LABELS: dict[RoiMethod, str] = {"fused": "FlowRoI, fused", "flow": "FlowRoI, flow"}
 REFERENCE_LABEL = "JPEG 2000 (OpenJPEG)"
 
 

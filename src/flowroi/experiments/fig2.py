@@ -115,8 +115,8 @@ def _sentence(method: RoiMethod, psnr: dict[float, Gain], f1: dict[float, Gain])
     parts = []
     for found, quality, (low, high) in ((psnr, "PSNR", PAPER_PSNR_GAIN), (f1, "F1", PAPER_F1_GAIN)):
         _, text = at_least([gain.gain for gain in found.values()], low)
-        parts.append(f"{text} times smaller at equal {quality} (the paper: {low:g} to {high:g})")
-    return f"{LABELS[method]}: {', and '.join(parts)}."
+        parts.append(f"{text} at equal {quality} (the paper: {low:g} to {high:g})")
+    return f"Bytes of plain JPEG 2000 over those of {LABELS[method]}: {', and '.join(parts)}."
 
 
 def _statements(bench: Workbench, method: RoiMethod, psnr: dict[float, Gain], f1: dict[float, Gain]) -> list[Statement]:

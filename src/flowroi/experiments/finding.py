@@ -19,12 +19,12 @@ Rows = Sequence[Mapping[str, Any]]
 _COLUMNS = {
     "rate": "rate",
     "roi_psnr": "PSNR, cells (dB)",
-    "clean_psnr": "PSNR, cells, to the noise-free movie (dB)",
+    "clean_psnr": "to the noise-free movie (dB)",
     "precision": "precision",
     "recall": "recall",
     "f1": "F1",
-    "cells_covered": "cells covered to 90 %",
-    "roi_area": "RoI area over cell area",
+    "cells_covered": "cells covered",
+    "roi_area": "RoI over cell area",
 }
 
 

@@ -166,7 +166,7 @@ def rises_more(psnr: tuple[float, float], f1: tuple[float, float]) -> tuple[bool
 
     Examples
     --------
-    >>> rises_more((40.0, 44.0), (0.9, 0.99))[0], rises_more((40.0, 44.4), (0.9, 0.99))[0]
+    >>> rises_more((40.0, 42.0), (0.9, 0.99))[0], rises_more((40.0, 46.0), (0.9, 0.99))[0]
     (False, True)
     """
     first, second = psnr[1] / psnr[0] - 1, f1[1] / f1[0] - 1 if f1[0] else float("inf")
