@@ -92,6 +92,7 @@ def test_ceiling_of_f1():
     assert at_ceiling([0.999, 0.995], 0.99), "better than uncompressed, by chance"
     assert at_ceiling([0.99, 0.98], 0.99) is None
     assert at_ceiling([0.99], None) is None
+    assert "does not find the cells" in at_ceiling([0.1], 0.4), "a segmenter of no use"
 
 
 def test_difference_is_that_of_pooled_errors():
@@ -192,15 +193,16 @@ class _Result:
 
 
 @pytest.mark.parametrize(
-    ("psnr", "f1", "verdicts"),
+    ("psnr", "f1", "verdicts", "raw_f1"),
     [
-        ((36, 38, 37, 36, 35), (0.90, 0.95, 0.95, 0.95, 0.95), [True, True]),
-        ((38, 37, 36, 35, 34), (0.95, 0.90, 0.90, 0.90, 0.90), [False, False]),
-        ((36, 38, 37, 36, 35), (0.99, 0.99, 0.99, 0.99, 0.99), [True, None]),
+        ((36, 38, 37, 36, 35), (0.90, 0.95, 0.95, 0.95, 0.95), [True, True], 0.99),
+        ((38, 37, 36, 35, 34), (0.95, 0.90, 0.90, 0.90, 0.90), [False, False], 0.99),
+        ((36, 38, 37, 36, 35), (0.99, 0.99, 0.99, 0.99, 0.99), [True, None], 0.99),
+        ((36, 38, 37, 36, 35), (0.01, 0.02, 0.02, 0.02, 0.02), [True, None], 0.1),
     ],
 )
-def test_figure_7_on_numbers_made_by_hand(psnr, f1, verdicts):
-    statements = fig7._statements(_Bench(psnr, f1, 0.99), "flow", fig7._line("flow"))
+def test_figure_7_on_numbers_made_by_hand(psnr, f1, verdicts, raw_f1):
+    statements = fig7._statements(_Bench(psnr, f1, raw_f1), "flow", fig7._line("flow"))
     assert [s.agrees for s in statements] == verdicts
 
 

@@ -9,6 +9,7 @@ from flowroi.errors import InvalidParameterError
 from flowroi.evaluation.gains import Gain, Quality, Sums, gain_at
 from flowroi.evaluation.results import SubjectResult
 from flowroi.experiments.configuration import Reference, Subject, usual
+from flowroi.experiments.statements import unusable
 from flowroi.experiments.workbench import Workbench
 from flowroi.metrics.curves import Curve, bd_rate, size_gain
 from flowroi.params import RoiMethod
@@ -49,9 +50,11 @@ def psnr_gains(bench: Workbench, method: RoiMethod) -> dict[float, Gain]:
 
 
 def f1_gains(bench: Workbench, method: RoiMethod) -> dict[float, Gain]:
-    """Return the gain at each of `F1_SHARES` of the raw movie's F1; nothing without a segmenter."""
+    """Return the gain at each of `F1_SHARES` of the raw movie's F1; nothing without a segmenter of use."""
     raw = bench.raw.summary().f1
-    return {} if raw is None else {share: _gain(bench, method, "f1", share * raw) for share in F1_SHARES}
+    return (
+        {} if raw is None or unusable(raw) else {share: _gain(bench, method, "f1", share * raw) for share in F1_SHARES}
+    )
 
 
 def psnr_bd_rate(bench: Workbench, method: RoiMethod) -> float | None:

@@ -18,7 +18,7 @@ from flowroi.experiments.comparison import (
 )
 from flowroi.experiments.configuration import LABELS, REFERENCE_LABEL, Reference, Subject, usual
 from flowroi.experiments.finding import Experiment, Finding, Methods, figures_table, measured_on, row
-from flowroi.experiments.statements import Statement, at_least, difference
+from flowroi.experiments.statements import Statement, at_least, difference, unusable
 from flowroi.experiments.workbench import Workbench
 from flowroi.metrics.curves import noise_floor
 from flowroi.params import RoiMethod
@@ -138,12 +138,15 @@ def _statements(bench: Workbench, method: RoiMethod, psnr: dict[float, Gain], f1
             all(gap.above for _, gap in known) if known else None,
         )
     ]
+    useless = unusable(bench.raw.summary().f1)
     for what, gains, limits, where in (
         ("PSNR", psnr, PAPER_PSNR_GAIN, "at JPEG 2000's {:g}:1"),
         ("segmentation", f1, PAPER_F1_GAIN, "at {:.0%} of the raw F1"),
     ):
         agrees, text = at_least([gain.gain for gain in gains.values()], limits[0])
-        if agrees is not None:
+        if gains is f1 and useless:
+            text = useless
+        elif agrees is not None:
             text = ", ".join(
                 _gain_text(gain, where.format(key)) for key, gain in gains.items() if gain.gain is not None
             )
@@ -153,7 +156,7 @@ def _statements(bench: Workbench, method: RoiMethod, psnr: dict[float, Gain], f1
     text = ", ".join(f"{share:.0%} of the raw F1 at {gain:.2f} times the rate" for share, gain in known_f1.items())
     claim = "segmentation begins to drop at higher rates than with JPEG 2000"
     later = all(gain > 1 for gain in known_f1.values()) if known_f1 else None
-    found.append(Statement(NAME, method, claim, text or "not measured", later))
+    found.append(Statement(NAME, method, claim, text or useless or "not measured", later))
     return found
 
 

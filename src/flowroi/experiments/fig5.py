@@ -15,7 +15,7 @@ from flowroi.archives import open_archive
 from flowroi.evaluation.labels import open_labels
 from flowroi.experiments.configuration import LABELS, Subject, usual
 from flowroi.experiments.finding import Experiment, Finding, Methods
-from flowroi.experiments.statements import Statement
+from flowroi.experiments.statements import Statement, unusable
 from flowroi.experiments.views import around, frame_and_truth
 from flowroi.experiments.workbench import Workbench, decoded
 from flowroi.metrics.coverage import MISSED, Coverage, coverage
@@ -289,7 +289,8 @@ def _statements(bench: Workbench, method: RoiMethod, counted: Coverage, cells: S
     else:
         found.append(Statement(NAME, method, claim, "no cell is missed on the measured frames", None))
     claim = "missed cells are not reliably found on the uncompressed frames either"
-    if missed and bench.segmenter is not None:
+    useless = unusable(bench.raw.summary().f1)
+    if missed and bench.segmenter is not None and not useless:
         theirs, everyone = _recall(missed, "found_raw"), _recall(cells, "found_raw")
         decoded_recall = _recall(missed, "found")
         assert theirs is not None
@@ -297,7 +298,7 @@ def _statements(bench: Workbench, method: RoiMethod, counted: Coverage, cells: S
         text = f"{theirs:.1%} of them found uncompressed, {decoded_recall:.1%} decoded; of all cells {everyone:.1%}"
         found.append(Statement(NAME, method, claim, f"{text} (reliably: 90 %)", theirs < 0.9))
     else:
-        text = "no cell is missed on the measured frames" if not missed else "not measured"
+        text = "no cell is missed on the measured frames" if not missed else useless or "not measured"
         found.append(Statement(NAME, method, claim, text, None))
     return found
 

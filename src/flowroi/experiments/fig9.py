@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from flowroi.experiments.configuration import LABELS, Subject, usual
 from flowroi.experiments.finding import Experiment, Finding, Methods, figures_table, measured_on
-from flowroi.experiments.statements import Statement, rises_more
+from flowroi.experiments.statements import Statement, rises_more, unusable
 from flowroi.experiments.sweep import REFERENCE, Line, sweep_figure, sweep_rows, trend, values_of
 from flowroi.experiments.workbench import Workbench
 from flowroi.params import RoiMethod
@@ -57,10 +57,10 @@ def _statements(bench: Workbench, method: RoiMethod, line: Line) -> list[Stateme
         trend(bench, line, "f1", up=True, **where, claim=claim.format("segmentation (F1)")),
     ]
     psnr, f1 = (values_of(bench, line, field)[1] for field in ("roi_psnr", "f1"))
-    agrees, text = None, "not measured"
-    if psnr and f1:
+    agrees, text = None, unusable(bench.raw.summary().f1)
+    if psnr and f1 and not text:
         agrees, text = rises_more((psnr[0], psnr[-1]), (f1[0], f1[-1]))
-    return [*found, Statement(NAME, method, "PSNR rises more than segmentation does", text, agrees)]
+    return [*found, Statement(NAME, method, "PSNR rises more than segmentation does", text or "not measured", agrees)]
 
 
 EXPERIMENT = Experiment(NAME, _TITLE, _needs, _conclude)

@@ -13,10 +13,11 @@ from typing import Any
 
 from flowroi.baselines import open_baseline
 from flowroi.errors import InvalidParameterError
+from flowroi.experiments.configuration import Subject
 from flowroi.experiments.finding import Finding, Methods, Rows, statements_table
 from flowroi.experiments.movie import DEFAULT_FRAMES, Movie, default_movie, given_movie
 from flowroi.experiments.registry import chosen
-from flowroi.experiments.statements import Statement
+from flowroi.experiments.statements import Statement, unusable
 from flowroi.experiments.verdict import verdict
 from flowroi.experiments.workbench import Workbench
 from flowroi.output import check_target
@@ -143,7 +144,7 @@ def run_experiments(
         title=f"The paper's experiments on {movie.name}",
         verdict=sentence,
         verdict_good=None,
-        sections=(*_overview(statements, bench.refused(wanted)), *(finding.section for finding in findings)),
+        sections=(*_overview(statements, bench, wanted), *(finding.section for finding in findings)),
         provenance=_provenance(bench, done, methods, command),
     )
     files = _publish(target, report, findings, statements, done, sentence, bench)
@@ -180,8 +181,14 @@ def _movie(
     return given_movie(source, labels)
 
 
-def _overview(statements: Sequence[Statement], refused: Sequence[str]) -> list[Section]:
-    blocks: list[Block] = [statements_table(statements)] if statements else []
+def _overview(statements: Sequence[Statement], bench: Workbench, wanted: Sequence[Subject]) -> list[Section]:
+    blocks: list[Block] = []
+    useless = unusable(bench.raw.summary().f1)
+    if useless:
+        blocks.append(Text((f"Precision, recall and F1 mean nothing on this movie: {useless}. Choose another one.",)))
+    if statements:
+        blocks.append(statements_table(statements))
+    refused = bench.refused(wanted)
     if refused:
         blocks.append(Text(("Left out, because so few bytes do not do:", *refused)))
     return [Section("The paper's statements", tuple(blocks), "statements")] if blocks else []

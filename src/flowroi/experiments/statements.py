@@ -18,6 +18,8 @@ _RESAMPLES = 400
 CONSTANT_F1 = 0.01
 # An F1 so close to that of the uncompressed movie has lost nothing: of such figures none is better.
 _CEILING_F1 = 0.002
+# A segmenter that does worse before compression tells nothing of what compression costs.
+_USABLE_F1 = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +111,23 @@ def difference(
     return Difference(own, *interval([value(rng.integers(0, frames, frames)) for _ in range(_RESAMPLES)]))
 
 
+def unusable(raw: float | None) -> str | None:
+    """Say that segmentation shows nothing where the segmenter does not find the cells before compression either.
+
+    Examples
+    --------
+    >>> unusable(0.01)
+    'the segmenter does not find the cells: F1 0.010 uncompressed, below 0.5'
+    >>> unusable(0.9) is None
+    True
+    """
+    if raw is None or raw >= _USABLE_F1:
+        return None
+    return f"the segmenter does not find the cells: F1 {raw:.3f} uncompressed, below {_USABLE_F1:g}"
+
+
 def at_ceiling(values: Sequence[float | None], raw: float | None) -> str | None:
-    """Say that nothing can be told of F1 where compression costs none of it; None where it does.
+    """Say that nothing can be told of F1: compression costs none of it, or it is `unusable`; None where it can.
 
     Examples
     --------
@@ -120,6 +137,8 @@ def at_ceiling(values: Sequence[float | None], raw: float | None) -> str | None:
     True
     """
     known = [value for value in values if value is not None]
+    if unusable(raw):
+        return unusable(raw)
     if raw is None or not known or min(known) < raw - _CEILING_F1:
         return None
     return (
