@@ -21,6 +21,7 @@ from flowroi.cli import (
     decompress,
     demo,
     evaluate,
+    experiment,
     inspect,
     roi,
     segment,
@@ -45,6 +46,7 @@ app.command("segment")(segment.segment)
 app.command("inspect")(inspect.inspect)
 app.command("evaluate")(evaluate.evaluate)
 app.command("sweep")(sweep.sweep)
+app.command("experiment")(experiment.experiment)
 app.command("bench")(bench.bench)
 
 # Typer exports only this one of the usage errors; the family's base is what all of them share.

@@ -194,8 +194,11 @@ def effects_figure(effects: Sequence[Effect], *, y_label: str, columns: int = 3)
             # One range for all, so that strong and weak parameters can be told apart.
             room = max(0.08 * float(np.ptp(shared)), 1e-3)
             axes.set_ylim(shared.min() - room, shared.max() + room)
-        axes.set_xticks(range(len(y)), labels=[""] * len(y))
-        for tick, words in zip(axes.get_xticklabels(), effect.values, strict=True):
             crowded = len(y) > 6
-            style.write(tick, words, _TICK_IN, size_pt=style.SMALL_PT - crowded, rotation=90 if crowded else 0)
+        size_pt = style.SMALL_PT - crowded
+        # Drawing takes the words of a tick from its axis, and the rest from the tick.
+        names = [style.fitted(words, _TICK_IN, size_pt) for words in effect.values]
+        axes.set_xticks(range(len(y)), labels=names)
+        for tick, words in zip(axes.get_xticklabels(), effect.values, strict=True):
+            style.write(tick, words, _TICK_IN, size_pt=size_pt, rotation=90 if crowded else 0)
     return style.png_of_figure(figure)
