@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 
 import cv2
 import numpy as np
@@ -145,3 +146,71 @@ def test_hostile_names_stay_text(flow, tmp_path):
     assert "<script>alert" not in page
     assert "<img src=x" not in page
     assert "&lt;script&gt;alert(1)&lt;script&gt;.ome.tif" in page
+
+
+@pytest.mark.parametrize("lossless", ["all", "roi"])
+def test_a_lossless_archive(flow, tmp_path, labelled, lossless):
+    flowroi.compress(tmp_path / "movie.tif", tmp_path / "exact.ome.tif", lossless=lossless, keep_masks=True)
+    (found,) = flow(*ARGUMENTS[:2], "exact.ome.tif", *ARGUMENTS[3:], "-o", "r", "--json").objects
+    archive = next(s for s in found["subjects"] if s["kind"] == "archive")
+    if lossless == "all":
+        assert (archive["roi_mse"], archive["roi_psnr"]) == (0, None)
+        assert "its cells without any error" in found["verdict"]
+        assert found["gains"]["archive:0"][0]["at"] is None
+    assert archive["f1"] == pytest.approx(found["subjects"][0]["f1"], abs=0.05)
+
+
+def test_a_movie_without_cells(flow, tmp_path, labelled):
+    tifffile.imwrite(tmp_path / "none.tif", np.zeros(labelled.labels.shape, np.uint16), photometric="minisblack")
+    result = flow(
+        "evaluate", "movie.tif", "a.ome.tif", "--labels", "none.tif", "--rates", "10,20", "--workers", "1", "-o", "r"
+    )
+    assert result.code == 0
+    assert "there are no cells" in result.out
+    assert "the labels hold no cells" in result.err
+    np.save(tmp_path / "flat.npy", np.full((4, 48, 64), 90, np.uint8))
+    flowroi.compress(tmp_path / "flat.npy", tmp_path / "flat.ome.tif", rate=10)
+    assert flow("evaluate", "flat.npy", "flat.ome.tif", "--workers", "1", "-o", "f").code == 0
+
+
+def test_one_frame(flow, tmp_path, labelled):
+    tifffile.imwrite(tmp_path / "one.tif", labelled.frames[0], photometric="minisblack")
+    flowroi.compress(tmp_path / "one.tif", tmp_path / "one.ome.tif", rate=10)
+    assert flow("evaluate", "one.tif", "one.ome.tif", "--rates", "5,20", "--workers", "1", "-o", "r").code == 0
+
+
+def test_a_damaged_archive_is_named_and_leaves_nothing(flow, tmp_path, labelled):
+    with flowroi.open_archive(tmp_path / "a.ome.tif") as archive:
+        stream = archive.codestream(2)
+    content = bytearray((tmp_path / "a.ome.tif").read_bytes())
+    content[content.index(stream) + len(stream) - 9] ^= 16
+    (tmp_path / "a.ome.tif").write_bytes(content)
+    result = flow(*ARGUMENTS, "-o", "r", "--json")
+    assert result.code == 1
+    assert result.objects[0]["frame"] == 2
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_name_that_is_not_utf8(flow, tmp_path, labelled):
+    name = os.fsdecode(b"a\xff.ome.tif")
+    (tmp_path / "a.ome.tif").rename(tmp_path / name)
+    assert flow("evaluate", "movie.tif", name, "--rates", "10,20", "--workers", "1", "-o", "r").code == 0
+    assert r"a\xff.ome.tif" in (tmp_path / "r" / "summary.csv").read_text()
+
+
+def test_what_is_not_known_is_empty_in_the_tables(flow, tmp_path, labelled):
+    flowroi.compress(tmp_path / "movie.tif", tmp_path / "n.ome.tif", rate=10, roi_method="none")
+    arguments = (
+        "evaluate",
+        "movie.tif",
+        "n.ome.tif",
+        "--labels",
+        "labels.tif",
+        "--segmenter",
+        "none",
+        "--baseline",
+        "none",
+    )
+    assert flow(*arguments, "-o", "r").code == 0
+    for row in table(tmp_path / "r" / "cells.csv"):
+        assert (row["covered"], row["found"]) == ("", "")

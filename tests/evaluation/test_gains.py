@@ -1,5 +1,7 @@
 """Gains on subjects whose curves are known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -109,3 +111,22 @@ def test_too_few_frames_give_no_interval():
     gain = gain_at(ours, plain, (0, 4), "f1", 0.45)
     assert gain.gain == pytest.approx(2)
     assert gain.low is None
+
+
+def test_without_errors_or_without_cells_there_is_no_gain():
+    exact = subject("archive:0", 100, 0, 1.0, kind="archive")
+    psnr = archive_gains(evaluation(exact), exact, "openjpeg")[0]
+    assert (psnr.at, psnr.gain) == (None, None)
+    frames = tuple(replace(f, cells=PooledError(), matches=Matches()) for f in exact.frames)
+    empty = replace(exact, frames=frames)
+    assert [g.gain for g in archive_gains(evaluation(empty), empty, "openjpeg")] == [None, None]
+
+
+def test_a_curve_that_wavers_at_its_ceiling_still_tells_a_gain():
+    plain = [subject(f"p:{i}", 250 * 2**i, 64 / 4**i, f1) for i, f1 in enumerate((0.8, 0.9, 0.96, 0.95))]
+    archive = subject("archive:0", 500, 0.3, 0.97, kind="archive")
+    found = replace(evaluation(archive), subjects=(archive, *(replace(s, key=f"openjpeg:{s.key}") for s in plain)))
+    f1 = archive_gains(found, archive, "openjpeg")[1]
+    # The two best points count as their mean, which the third has already.
+    assert f1.at == pytest.approx(0.955)
+    assert f1.gain == pytest.approx(2)

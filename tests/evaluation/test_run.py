@@ -1,16 +1,19 @@
 """Figures of an evaluation against what is computed here, from the files, by other means."""
 
+import os
+import signal
 from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from skimage.metrics import peak_signal_noise_ratio
 from stardist.matching import matching_dataset
 
 import flowroi
 from flowroi.baselines import open_baseline
-from flowroi.errors import InvalidParameterError
+from flowroi.errors import FlowRoIError, InvalidParameterError
 from flowroi.evaluation.run import run_evaluation
 from flowroi.segmenters import open_segmenter
 
@@ -178,3 +181,55 @@ def test_summaries_are_fit_for_json(case):
     assert raw.roi_psnr == float("inf")
     assert raw.as_dict()["roi_psnr"] is None
     assert replace(raw, roi_psnr=40.0).as_dict()["roi_psnr"] == 40
+
+
+def test_an_archive_of_other_files_is_doubted(case, tmp_path):
+    flipped = tmp_path / "flipped.tif"
+    tifffile.imwrite(flipped, case.frames[:, ::-1].copy(), photometric="minisblack", metadata={"axes": "TYX"})
+    found = run_evaluation(flipped, case.archives[:1], labels=case.labels, baselines=(), workers=1)
+    assert any("made of other files" in warning for warning in found.warnings)
+    assert not any("made of other files" in warning for warning in case.evaluation.warnings)
+
+
+def test_a_roi_that_is_not_known_is_named(case, tmp_path):
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    with flowroi.open_source(case.movie) as source:
+        for t, name in enumerate(source.frame_names):
+            cv2.imwrite(str(masks / f"{name}.png"), (case.labels[t] > 0).astype(np.uint8))
+    flowroi.compress(case.movie, tmp_path / "a.ome.tif", rate=10, roi_method=str(masks))
+    found = run_evaluation(case.movie, [tmp_path / "a.ome.tif"], labels=case.labels, baselines=(), workers=1)
+    assert any("RoI of a.ome.tif is not known" in warning for warning in found.warnings)
+    assert found.of_kind("archive")[0].summary().cells_covered is None
+
+
+def test_masks_in_the_place_of_labels_are_named(case):
+    found = run_evaluation(case.movie, [], labels=(case.labels > 0).astype(np.uint8), baselines=(), workers=1)
+    assert any("look like masks" in warning for warning in found.warnings)
+
+
+def test_a_curve_of_one_point_is_named(case):
+    found = run_evaluation(case.movie, [], labels=case.labels, rates=(8, 8.0000001), curve_frames=1, workers=1)
+    assert [s.key for s in found.of_kind("baseline")] == ["openjpeg:8", "cap:8"]
+    assert any("takes at least two" in warning for warning in found.warnings)
+
+
+def test_the_peak_is_that_of_all_frames():
+    """A bright frame that the source's own sampling does not meet."""
+    movie = np.full((40, 24, 32), 100, np.uint16)
+    movie[:, 4:12, 4:12] = 200
+    movie[4, 20, 20] = 25_000
+    labels = np.zeros(movie.shape, np.int32)
+    labels[:, 4:12, 4:12] = 1
+    found = run_evaluation(movie, [], labels=labels, baselines=(), workers=1)
+    assert found.peak == 2**15 - 1
+
+
+def test_a_worker_that_is_killed_is_named(case, monkeypatch):
+    monkeypatch.setattr("flowroi.evaluation.pool.measure_frame", _die)
+    with pytest.raises(FlowRoIError, match="killed, probably because memory ran out"):
+        run_evaluation(case.movie, [], labels=case.labels, baselines=(), workers=2)
+
+
+def _die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -232,3 +232,9 @@ def test_bad_names_and_values():
         grid(parse_grid(["denoise=maybe"], {}), {})
     with pytest.raises(InvalidParameterError, match="at most"):
         grid({"margin": range(200), "adjacent_factor": range(200)}, {})
+
+
+def test_without_cells_there_is_nothing_to_aim_at(sweep_of, small):
+    frames, _ = small
+    with pytest.raises(InvalidParameterError, match="no cells on the frames"):
+        sweep_of("roi_psnr>=38", axes=GRID, labels=np.zeros(frames.shape, np.uint8))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import cv2
 import numpy as np
@@ -18,7 +18,7 @@ Frame = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
 Kind = Literal["raw", "repeat", "archive", "baseline"]
 # What the key of `CellsOnly` begins with, where that of a baseline begins with the codec's.
-CAP = "cap"
+CAP: Final = "cap"
 _TRUE_MARGIN_PX = 2
 _CAP_SCALING = 30.0
 

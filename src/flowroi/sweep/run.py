@@ -190,6 +190,12 @@ def run_sweep(
         store.open()
         runner = stack.enter_context(Runner(windows, by, store, workers=workers, progress=progress))
         raw = _whole(runner.measure([None], places, segment=segmenter is not None)[0])
+        if raw.roi_psnr is None:
+            raise InvalidParameterError(
+                "there are no cells on the frames of the sample, and so nothing to aim at; expected labels, or a "
+                "segmenter, that find some",
+                path=opened.path,
+            )
 
         def measure(many: Sequence[Options]) -> list[Candidate]:
             outcomes = runner.measure(many, places, segment=goal.segments)
