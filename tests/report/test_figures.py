@@ -200,3 +200,13 @@ def test_without_matplotlib_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(MissingDependencyError, match=r"pip install 'flowroi\[evaluation\]'"):
         curve(Series("a", X, [4, 3, 2, 1]))
+
+
+def test_effects_name_their_values():
+    """The words under the ticks are drawn, with a range of its own and a shared one."""
+    from flowroi.report.front import Effect, effects_figure
+
+    named = [Effect("rate", ("ten", "forty"), (40.0, 37.0), 1, own) for own in (True, False)]
+    blank = [Effect("rate", (" ", " "), (40.0, 37.0), 1, own) for own in (True, False)]
+    for a, b in zip(named, blank, strict=True):
+        assert effects_figure([a], y_label="dB") != effects_figure([b], y_label="dB")

@@ -194,7 +194,7 @@ def effects_figure(effects: Sequence[Effect], *, y_label: str, columns: int = 3)
             # One range for all, so that strong and weak parameters can be told apart.
             room = max(0.08 * float(np.ptp(shared)), 1e-3)
             axes.set_ylim(shared.min() - room, shared.max() + room)
-            crowded = len(y) > 6
+        crowded = len(y) > 6
         size_pt = style.SMALL_PT - crowded
         # Drawing takes the words of a tick from its axis, and the rest from the tick.
         names = [style.fitted(words, _TICK_IN, size_pt) for words in effect.values]
