@@ -149,3 +149,15 @@ def test_a_sweep_that_was_stopped_goes_on(process, flow, inputs, tmp_path, numbe
         name: stamp for name, stamp in before.items() if not name.startswith(".")
     }
     assert len([name for name in after if name.endswith(".json")]) == last["cached"] + last["measured"]
+
+
+def test_a_segmenter_that_does_not_find_the_labelled_cells_is_named(flow, inputs, tmp_path, small):
+    """Labels of other places: what is found there is not what is asked for."""
+    arguments = ("sweep", "--target", "roi_psnr>=30", *GRID[:-2], "--no-confirm")
+    result = flow(*arguments, *inputs)
+    assert result.code == 0, result.err
+    assert "F1" not in result.err
+    np.save(tmp_path / "labels.npy", np.roll(small.labels, 40, axis=2))
+    result = flow(*arguments, "--overwrite", *inputs)
+    assert result.code == 0, result.err
+    assert "F1" in result.err

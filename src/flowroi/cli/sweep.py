@@ -12,7 +12,6 @@ from flowroi.cli import TARGET_MISSED, options
 from flowroi.cli.output import Output, shown, size_text
 
 if TYPE_CHECKING:
-    from flowroi.evaluation.verdict import USEFUL_F1
     from flowroi.sweep.save import SavedSweep
 
 
@@ -45,6 +44,7 @@ def sweep(
     segmenter: options.Segmenter = "classical",
     weights: options.Weights = None,
     diameter_px: options.DiameterPx = None,
+    gpu: options.Gpu = None,
     workers: Annotated[int | None, typer.Option(help="Processes; all cores by default. They change no figure.")] = None,
     pattern: options.Pattern = None,
     channel: options.Channel = None,
@@ -53,6 +53,7 @@ def sweep(
     as_json: options.Json = False,
 ) -> None:
     """Find the parameters that meet targets: on a sample of frames, cached, with the command line to run."""
+    from flowroi.evaluation.verdict import USEFUL_F1
     from flowroi.segmenters import open_segmenter
     from flowroi.sweep.options import parse_fixed, parse_grid
     from flowroi.sweep.save import REPORT, candidate_dict, save_sweep
@@ -64,7 +65,7 @@ def sweep(
     axes = parse_grid(grid, fixed) if grid else None
     finder = None
     if segmenter != "none":
-        finder = open_segmenter(segmenter, weights=weights, diameter_px=diameter_px)
+        finder = open_segmenter(segmenter, weights=weights, diameter_px=diameter_px, gpu=gpu)
     with out.progress(source.name) as progress:
         found = save_sweep(
             source,
