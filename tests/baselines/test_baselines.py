@@ -102,7 +102,8 @@ def test_narrow_and_odd_frames_that_have_room_are_coded(key, shape):
     frame = np.random.default_rng(3).integers(0, 256, shape, np.uint8)
     decoded = baseline.decode(baseline.encode(frame, 1.5, np.ones(shape, bool)))
     assert decoded.shape == shape
-    assert psnr(frame, decoded) > 12
+    # Noise, of which no codec keeps much; a flat frame has 10.8 dB.
+    assert psnr(frame, decoded) > 11.2
 
 
 @every

@@ -59,7 +59,7 @@ class Avif:
                     level=100 - int(coarseness),
                     speed=self.speed,
                     bitspersample=depth,
-                    pixelformat="400",
+                    pixelformat=imagecodecs.AVIF.PIXEL_FORMAT.YUV400,
                     numthreads=1,
                 )
             )
