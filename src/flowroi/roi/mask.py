@@ -74,7 +74,7 @@ def remove_small(mask: npt.NDArray[np.uint8], area_px: int) -> npt.NDArray[np.ui
         return mask
     # Much quicker than asking OpenCV for the areas along with the labels.
     _, labels = cv2.connectedComponents(mask, connectivity=8, ltype=cv2.CV_32S)
-    keep = (np.bincount(np.asarray(labels).ravel()) >= area_px).astype(np.uint8)
+    keep = (np.bincount(np.asarray(labels, np.int32).ravel()) >= area_px).astype(np.uint8)
     keep[0] = 0
     return np.asarray(keep[labels])
 

@@ -197,7 +197,7 @@ def _split(mask: Mask, diameter_px: float, blur_px: float) -> Labels:
         further = bodies > 1
         box[further] = bodies[further] + (count - 2)
         count += max(int(bodies.max()) - 1, 0)
-    areas = np.bincount(labels.ravel())
+    areas = np.bincount(np.asarray(labels, np.int32).ravel())
     labels[(areas < _SMALLEST_PIECE * _cell_area(diameter_px))[labels]] = 0
     return consecutive(labels)
 
