@@ -12,8 +12,14 @@ from flowroi.evaluation.measure import FrameMeasure, Yardstick, measure_frame
 from flowroi.evaluation.subjects import Material, Subject
 from flowroi.processes import process_pool
 from flowroi.resources import available_cores, submit
+from flowroi.segmenters import Segmenter
 
 Task = tuple[Material, tuple[Subject, ...]]
+
+
+def runs_alone(segmenter: Segmenter | None, workers: int) -> bool:
+    """Return whether frames are measured one after the other, here: a network uses all cores, or the GPU, by itself."""
+    return workers == 1 or (segmenter is not None and segmenter.name != "classical")
 
 
 def measure_all(tasks: Iterable[Task], by: Yardstick, workers: int | None) -> Iterator[dict[str, FrameMeasure]]:
@@ -28,7 +34,7 @@ def measure_all(tasks: Iterable[Task], by: Yardstick, workers: int | None) -> It
         Processes; all cores by default. A network has one process to itself: it uses all cores, or the GPU, on its own.
     """
     count = workers or available_cores()
-    alone = count == 1 or (by.segmenter is not None and by.segmenter.name != "classical")
+    alone = runs_alone(by.segmenter, count)
     with nullcontext() if alone else process_pool(count) as pool:
         pending: deque[Future[dict[str, FrameMeasure]]] = deque()
         for material, subjects in tasks:

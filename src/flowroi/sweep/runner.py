@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from flowroi.errors import CorruptDataError
 from flowroi.evaluation.measure import FrameMeasure, Yardstick
+from flowroi.evaluation.pool import runs_alone
 from flowroi.evaluation.results import SubjectResult, Summary
 from flowroi.processes import process_pool
 from flowroi.resources import available_cores, opencv_threads
@@ -73,11 +74,9 @@ class Runner:
         remembering = None if by.segmenter is None else KnownRaw(by.segmenter)
         self._inline = Yardstick(remembering, by.peak, by.ssim)
         count = workers or available_cores()
-        # A network uses all cores, or the GPU, by itself, and is large: one at a time.
-        alone = count == 1 or (by.segmenter is not None and by.segmenter.name != "classical")
         self._stack = ExitStack()
         self._pool: ProcessPoolExecutor | None = None
-        if not alone:
+        if not runs_alone(by.segmenter, count):
             self._pool = self._stack.enter_context(process_pool(count, _begin, self.windows, by))
 
     def measure(self, many: Sequence[Options | None], places: Sequence[int], *, segment: bool) -> list[Outcome]:
