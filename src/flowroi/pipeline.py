@@ -31,7 +31,7 @@ from flowroi.report.compression import CompressionReport, FrameReport, roi_warni
 from flowroi.resources import available_cores, opencv_threads
 from flowroi.roi import FrameRoi
 from flowroi.roi.frame_roi import WHOLE_FRAME
-from flowroi.roi.noise import noise_of
+from flowroi.roi.noise import NOISE_FRAMES, noise_of
 from flowroi.sources import Source, open_source
 from flowroi.versions import codec_versions
 
@@ -41,8 +41,6 @@ _ARCHIVE_NAMES = ("manifest.json", "*.jp2", "roi")
 # Places of the movie that a dry run looks at.
 _SAMPLES = 5
 _LARGE_ROI = 0.5
-# Frames, from the first, on which the camera's noise is measured.
-_NOISE_FRAMES = 9
 # A step so many times the usual one is told: 3.5 dB.
 _COARSE = 1.5
 
@@ -294,7 +292,7 @@ class _Run:
         searches = self.encode_params.psnr is not None or self.encode_params.noise is not None
         window = min(window, LAG - 1) if searches else window
         if self.encode_params.noise is not None and self.noise_sigma is None:
-            first = list(islice(items, _NOISE_FRAMES))
+            first = list(islice(items, NOISE_FRAMES))
             self.noise_sigma = noise_of([item.frame for item in first])
             items = chain(first, items)
         pending: deque[Future[_Coded]] = deque()

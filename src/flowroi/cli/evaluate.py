@@ -21,9 +21,7 @@ def evaluate(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="The raw movie.")],
     archives: Annotated[list[Path], typer.Argument(metavar="ARCHIVE...", help="Archives made of it.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="New folder for the report and its tables.")],
-    labels: Annotated[
-        Path | None, typer.Option(help="True cells: a folder of label images, TIFF or .npy; else the segmenter's own.")
-    ] = None,
+    labels: options.Labels = None,
     segmenter: options.Segmenter = "classical",
     weights: options.Weights = None,
     diameter_px: options.DiameterPx = None,
@@ -51,7 +49,6 @@ def evaluate(
 ) -> None:
     """Measure what archives cost: quality, cells, tracks, and their size beside other codecs; writes a report."""
     from flowroi.evaluation.save import REPORT, save_evaluation
-    from flowroi.segmenters import open_segmenter
     from flowroi.sources import open_source
     from flowroi.targets import parse_target
 
@@ -61,9 +58,7 @@ def evaluate(
     if frames is not None:
         with open_source(source, pattern=pattern, channel=channel) as opened:
             chosen = parse_frames(frames, len(opened))
-    finder = None
-    if segmenter != "none":
-        finder = open_segmenter(segmenter, weights=weights, diameter_px=diameter_px, gpu=gpu)
+    finder = options.chosen_segmenter(segmenter, weights=weights, diameter_px=diameter_px, gpu=gpu)
     with out.progress(source.name) as progress:
         found = save_evaluation(
             source,

@@ -43,15 +43,12 @@ def experiment(
     """Repeat the paper's experiments on a movie, and say which of its statements hold; a stopped run goes on."""
     from flowroi.experiments.registry import chosen
     from flowroi.experiments.run import REPORT, run_experiments
-    from flowroi.segmenters import open_segmenter
 
     out = Output(as_json=as_json)
     if method not in _METHODS:
         raise InvalidParameterError(f"method is {method!r}; expected one of {', '.join(_METHODS)}")
     experiments = chosen(names)
-    finder = None
-    if segmenter != "none":
-        finder = open_segmenter(segmenter, weights=weights, diameter_px=diameter_px)
+    finder = options.chosen_segmenter(segmenter, weights=weights, diameter_px=diameter_px)
     with out.progress(", ".join(one.name for one in experiments)) as progress:
         done = run_experiments(
             names,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from flowroi.errors import InvalidParameterError
 from flowroi.params import TARGETS, RoiParams
+
+if TYPE_CHECKING:
+    from flowroi import segmenters
 
 _ROI = RoiParams()
 
@@ -112,11 +115,25 @@ SeedAreaPx = Annotated[int, typer.Option(help="Smallest piece that is kept befor
 Margin = Annotated[int, typer.Option(help="Grow the masks by so many px.")]
 MaxDriftPx = Annotated[float, typer.Option(help="Largest shift of the stage from frame to frame, px.")]
 Segmenter = Annotated[str, typer.Option(help="classical, cellpose3, cellpose-sam, or none.")]
+Labels = Annotated[
+    Path | None, typer.Option(help="True cells: a folder of label images, TIFF or .npy; else the segmenter's own.")
+]
 Weights = Annotated[Path | None, typer.Option(help="Weights of a network; nothing is downloaded.", metavar="FILE")]
 DiameterPx = Annotated[
     float | None, typer.Option(help="Typical diameter of a cell, px; by default the segmenter's own.")
 ]
 Gpu = Annotated[bool | None, typer.Option(help="Run a network on the GPU; by default where there is one.")]
+
+
+def chosen_segmenter(
+    name: str, *, weights: Path | None, diameter_px: float | None, gpu: bool | None = None
+) -> segmenters.Segmenter | None:
+    """Return the segmenter that the options ask for; None where the name is "none"."""
+    if name == "none":
+        return None
+    from flowroi.segmenters import open_segmenter
+
+    return open_segmenter(name, weights=weights, diameter_px=diameter_px, gpu=gpu)
 
 
 def names(text: str) -> tuple[str, ...]:

@@ -23,9 +23,7 @@ def sweep(
         list[str] | None,
         typer.Option(help="What to reach, such as roi_psnr>=40, f1>=0.95*raw or rate>=60; may be repeated."),
     ] = None,
-    labels: Annotated[
-        Path | None, typer.Option(help="True cells: a folder of label images, TIFF or .npy; else the segmenter's own.")
-    ] = None,
+    labels: options.Labels = None,
     grid: Annotated[
         list[str] | None,
         typer.Option(help="NAME=V1,V2,...: measure all combinations, and nothing else; may be repeated."),
@@ -54,7 +52,6 @@ def sweep(
 ) -> None:
     """Find the parameters that meet targets: on a sample of frames, cached, with the command line to run."""
     from flowroi.evaluation.verdict import USEFUL_F1
-    from flowroi.segmenters import open_segmenter
     from flowroi.sweep.options import parse_fixed, parse_grid
     from flowroi.sweep.save import REPORT, candidate_dict, save_sweep
     from flowroi.targets import parse_target
@@ -63,9 +60,7 @@ def sweep(
     targets = [parse_target(text) for text in target or []]
     fixed = parse_fixed(fix or [])
     axes = parse_grid(grid, fixed) if grid else None
-    finder = None
-    if segmenter != "none":
-        finder = open_segmenter(segmenter, weights=weights, diameter_px=diameter_px, gpu=gpu)
+    finder = options.chosen_segmenter(segmenter, weights=weights, diameter_px=diameter_px, gpu=gpu)
     with out.progress(source.name) as progress:
         found = save_sweep(
             source,

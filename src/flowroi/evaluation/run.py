@@ -24,15 +24,13 @@ from flowroi.evaluation.pool import Task, measure_all
 from flowroi.evaluation.results import SubjectResult
 from flowroi.evaluation.subjects import CAP, CellsOnly, FromArchive, FromBaseline, Material, Raw, Repeat, Subject
 from flowroi.params import check_integer
-from flowroi.roi.noise import noise_of
+from flowroi.roi.noise import NOISE_FRAMES, noise_of
 from flowroi.segmenters import Segmenter
 from flowroi.sources import Source, open_source
 from flowroi.sources.names import text_name
 from flowroi.sources.pixels import bits_of
 
 Progress = Callable[[int, int], None]
-# Frames, from the first, on which the camera's noise is measured.
-_NOISE_FRAMES = 9
 # A curve's rates: from so much below the archives' to so much above.
 _CURVE_SPAN = (0.15, 2.0)
 _CURVE_POINTS = 7
@@ -172,7 +170,7 @@ def run_evaluation(
         if opened.dtype.itemsize > 1:
             # Told by some of the frames, it may not do for all.
             bits = max(bits, bits_of(opened.read(t) for t in chosen))
-        sigma = noise_of([opened.read(t) for t in islice(range(len(opened)), _NOISE_FRAMES)])
+        sigma = noise_of([opened.read(t) for t in islice(range(len(opened)), NOISE_FRAMES)])
         steady: list[Subject] = [Raw()]
         if repeat and segmenter is not None:
             steady.append(Repeat(sigma, bits))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -79,7 +79,7 @@ class SavedEvaluation:
             "verdict": self.verdict,
             "targets_met": self.met,
             "subjects": [{"key": s.key, "name": s.name, "kind": s.kind, **s.summary().as_dict()} for s in of.subjects],
-            "gains": {key: [_gain_dict(gain) for gain in gains] for key, gains in self.gains.items()},
+            "gains": {key: [asdict(gain) for gain in gains] for key, gains in self.gains.items()},
             "migration": {m.subject.key: m.comparison.as_dict() for m in self.migrations if m.comparison is not None},
             "warnings": list(of.warnings),
         }
@@ -146,7 +146,7 @@ def save_evaluation(
 
 def _concluded(evaluation: Evaluation, baselines: Sequence[str], targets: Sequence[Target]) -> SavedEvaluation:
     subjects = evaluation.of_kind("archive")
-    codecs = [key for key in baselines if key != CAP]
+    codecs = _codecs(baselines)
     gains = {s.key: archive_gains(evaluation, s, codecs[0]) for s in subjects if codecs}
     sentence, met = "Nothing but the movie itself was measured.", None
     if subjects:
@@ -175,7 +175,7 @@ def _report(
         _, rows = targets_text(targets, subjects[0].summary(), evaluation.subjects[0].summary())
         sections.append(Section("Targets", (Table("What was asked for", ("target", "reached", "met"), tuple(rows)),)))
     if found.gains:
-        sections.append(gain_section(evaluation, found.gains, _codec_name(evaluation)))
+        sections.append(gain_section(evaluation, found.gains, open_baseline(_codecs(baselines)[0]).name))
     sections += [size_section(evaluation, files), coverage_section(evaluation), *looks]
     sections += [segmentation_section(evaluation), migration_section(evaluation, found.migrations)]
     if evaluation.warnings:
@@ -209,23 +209,13 @@ def _provenance(
         },
         "cells": evaluation.truth,
         "segmenter": evaluation.segmenter,
-        "baselines": [open_baseline(key).describe() for key in baselines if key != CAP],
+        "baselines": [open_baseline(key).describe() for key in _codecs(baselines)],
         "archives": made,
         "versions": codec_versions(),
         "command": shlex.join(text_name(part) for part in command),
     }
 
 
-def _gain_dict(gain: Gain) -> dict[str, Any]:
-    return {
-        "quality": gain.quality,
-        "at": gain.at,
-        "gain": gain.gain,
-        "low": gain.low,
-        "high": gain.high,
-        "cap": gain.cap,
-    }
-
-
-def _codec_name(evaluation: Evaluation) -> str:
-    return next((s.name for s in evaluation.of_kind("baseline") if not s.key.startswith(CAP)), "")
+def _codecs(baselines: Sequence[str]) -> list[str]:
+    """Return the baselines that are codecs, the cap being none."""
+    return [key for key in baselines if key != CAP]

@@ -17,7 +17,7 @@ from flowroi.archives.manifest import canonical_json, sha256
 from flowroi.errors import InvalidParameterError, MissingInputError
 from flowroi.evaluation.labels import open_labels
 from flowroi.params import check_integer
-from flowroi.roi.noise import noise_of
+from flowroi.roi.noise import NOISE_FRAMES, noise_of
 from flowroi.sources import open_source
 from flowroi.synthetic import synthetic_movie
 from flowroi.synthetic.params import SyntheticParams
@@ -26,8 +26,6 @@ from flowroi.versions import codec_versions
 # Frames of the default movie, and about how many frames of any movie are measured.
 DEFAULT_FRAMES = 60
 MEASURED_FRAMES = 20
-# Frames, from the first, on which the camera's noise is measured.
-_NOISE_FRAMES = 9
 _SYNTHETIC = ("movie.tif", "labels.tif", "clean.npy")
 
 
@@ -148,7 +146,7 @@ def _movie(path: Path, labels: Path | None, clean: Path | None, described: dict[
         if labels is not None:
             with open_labels(labels, source) as opened:
                 known = opened.frames
-        sigma = noise_of([source.read(t) for t in islice(range(len(source)), _NOISE_FRAMES)])
+        sigma = noise_of([source.read(t) for t in islice(range(len(source)), NOISE_FRAMES)])
         truth = [digest_of(of) for of in (labels, clean) if of is not None]
         return Movie(
             path=path,

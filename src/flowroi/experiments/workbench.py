@@ -15,10 +15,10 @@ from flowroi.errors import QualityTargetError
 from flowroi.evaluation.measure import FrameMeasure
 from flowroi.evaluation.results import SubjectResult
 from flowroi.evaluation.run import run_evaluation
+from flowroi.evaluation.stored import frame_as_json, frame_of_json, read_json, write_json
 from flowroi.evaluation.subjects import CAP, Kind
 from flowroi.experiments.configuration import Configuration, Reference, Subject
 from flowroi.experiments.movie import Movie
-from flowroi.experiments.stored import frame_as_json, frame_of_json, read_json, write_json
 from flowroi.pipeline import compress
 from flowroi.segmenters import Segmenter
 from flowroi.versions import codec_versions

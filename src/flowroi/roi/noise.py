@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from flowroi.roi.grey import Frame
 
+# Frames, from the first, on which the camera's noise is measured.
+NOISE_FRAMES = 9
 # Side of the tiles that a frame is cut into, px.
 _TILE = 16
 # Pixels of a frame that are looked at, at most, about.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,10 +15,8 @@ import numpy.typing as npt
 from flowroi.archives import Archive, open_archive
 from flowroi.errors import CorruptDataError, FlowRoIError, QualityTargetError
 from flowroi.evaluation.measure import FrameMeasure, Yardstick, measure_frame
+from flowroi.evaluation.stored import frame_as_json, frame_of_json
 from flowroi.evaluation.subjects import Kind, Material, Raw, Subject, View
-from flowroi.metrics.coverage import Coverage
-from flowroi.metrics.image import PooledError, PooledMean
-from flowroi.metrics.matching import Matches
 from flowroi.pipeline import compress
 from flowroi.png import write_png
 from flowroi.segmenters import Segmenter
@@ -149,7 +147,7 @@ def _measured(
 
 def to_json(measure: WindowMeasure) -> dict[str, Any]:
     """Return a measure as JSON holds it."""
-    return {"failure": measure.failure, "frames": [asdict(frame) for frame in measure.frames]}
+    return {"failure": measure.failure, "frames": [frame_as_json(frame) for frame in measure.frames]}
 
 
 def from_json(payload: dict[str, Any], frames: Sequence[int]) -> WindowMeasure:
@@ -161,31 +159,12 @@ def from_json(payload: dict[str, Any], frames: Sequence[int]) -> WindowMeasure:
         If it holds something else.
     """
     try:
-        rows = tuple(_frame(row) for row in payload["frames"])
+        rows = tuple(frame_of_json(row) for row in payload["frames"])
         if payload["failure"] == "" and tuple(row.t for row in rows) != tuple(frames):
             raise ValueError("other frames")
         return WindowMeasure(rows, str(payload["failure"]))
     except (KeyError, TypeError, ValueError) as error:
         raise CorruptDataError(f"not the measure of a window: {error}") from error
-
-
-def _frame(row: dict[str, Any]) -> FrameMeasure:
-    matches, covered = row["matches"], row["coverage"]
-    if matches is not None:
-        matches = Matches(matches["truth"], matches["found"], tuple(matches["true_positives"]))
-    return FrameMeasure(
-        t=row["t"],
-        raw_bytes=row["raw_bytes"],
-        size_bytes=row["size_bytes"],
-        cells=PooledError(**row["cells"]),
-        background=PooledError(**row["background"]),
-        clean=PooledError(**row["clean"]),
-        ssim=PooledMean(**row["ssim"]),
-        matches=matches,
-        coverage=None if covered is None else Coverage(**covered),
-        per_cell=None,
-        found=None,
-    )
 
 
 def _key(frame: npt.NDArray[Any]) -> bytes:
