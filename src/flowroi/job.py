@@ -5,22 +5,28 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from flowroi.archives import FORMATS
 from flowroi.errors import InvalidParameterError
 from flowroi.masks import check_roi_method
 from flowroi.params import TARGETS, EncodeParams, RateControl, RoiParams, check_choice, check_integer
 
+Codec = Literal["jpeg2000", "av1", "hevc"]
+Background = Literal["fill", "plate", "none"]
 DEFAULT_NOISE = 1.0
 NO_TARGET = "no target was given: losses in the RoI are kept within the camera's noise (noise 1)"
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """How a movie is read, where its RoI comes from, how its bytes are shared out and how its archive is written."""
+    """How a movie is read, where its RoI comes from, what codes it, how its bytes are shared out and how its archive is written."""
 
     format: str | None = None
+    codec: Codec = "jpeg2000"
+    preset: int | None = None
+    gop: int = 32
+    background: Background = "fill"
     roi_method: str = "fused"
     soft_weights: bool = True
     rate_control: RateControl = "movie"
@@ -41,6 +47,11 @@ class Job:
         if not isinstance(self.roi_method, str):
             raise InvalidParameterError(f"roi_method is {self.roi_method!r}; expected a name or a folder of masks")
         check_roi_method(self.roi_method)
+        check_choice("codec", self.codec, get_args(Codec))
+        check_choice("background", self.background, get_args(Background))
+        check_integer("gop", self.gop, low=1, high=10_000)
+        if self.preset is not None:
+            check_integer("preset", self.preset, low=0, high=8 if self.codec == "hevc" else 13)
         check_choice("rate_control", self.rate_control, get_args(RateControl))
         if self.workers is not None:
             check_integer("workers", self.workers, low=1, high=1024)

@@ -59,7 +59,7 @@ def compress(
     source : path or ndarray
         What `open_source` reads.
     target : path
-        `NAME.ome.tif`, or a folder for JP2 files.
+        `NAME.ome.tif`, or a folder for JP2 files; `NAME.mkv` or `NAME.mp4` with the codecs of videos.
     progress : callable, optional
         Called with (frames done, frames in all).
     **options
@@ -70,6 +70,8 @@ def compress(
         cores by default; the archive does not depend on it), `keep_masks`, `overwrite`, `dry_run` (predict size and
         time from a sample of frames, write nothing), `measure` (PSNR in the RoI), `pattern` and `channel` (see
         `open_source`).
+        With `codec` "av1" or "hevc" (default "jpeg2000"): `preset` (the higher, the faster), `gop` (frames from key
+        frame to key frame, 32) and `background` ("fill", "plate" or "none").
         Without `rate`, `psnr`, `noise` or `lossless`, `noise` is 1: errors in the RoI within the camera's noise.
 
     Returns
@@ -102,6 +104,10 @@ def compress(
     """
     settings = parse_options(options)
     target, job = Path(target), settings.job
+    if job.codec != "jpeg2000":
+        from flowroi.sequence.pipeline import compress_sequence
+
+        return compress_sequence(source, target, settings, progress)
     archive_format = format_of(target, job.format)
     with open_source(source, pattern=job.pattern, channel=job.channel) as opened:
         masks = None if job.roi_method in ("fused", "flow", "none") else Path(job.roi_method)
@@ -116,7 +122,7 @@ def compress(
             container=container_of(archive_format),
             significant_bits=settings.encode.significant_bits or opened.significant_bits,
         )
-        earlier = _earlier_losses(opened.path)
+        earlier = earlier_losses(opened.path)
         notes = list(settings.notes)
         if earlier:
             notes.append("the input is itself a lossy archive: its losses stay, and are recorded in the new one")
@@ -424,9 +430,9 @@ class _Run:
         )
 
 
-def _earlier_losses(path: Path | None) -> list[float]:
+def earlier_losses(path: Path | None) -> list[float]:
     """Return the compression rates that the input went through already, if it is a lossy archive of ours."""
-    if path is None or not (path.is_dir() or path.suffix.lower() in (".tif", ".tiff")):
+    if path is None or not (path.is_dir() or path.suffix.lower() in (".tif", ".tiff", ".mkv", ".mp4")):
         return []
     try:
         with open_archive(path) as archive:

@@ -136,7 +136,7 @@ class Archive(ABC):
     ----------
     path : Path
     format : str
-        "ome-tiff" or "jp2".
+        "ome-tiff", "jp2", "mkv" or "mp4".
     manifest : dict
         See `docs/format.md`.
     shape : (int, int, int)
@@ -145,6 +145,8 @@ class Archive(ABC):
     """
 
     format: str
+    # Whether `codestream(t)` alone decodes to frame t.
+    independent_frames: bool = True
 
     def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
         self.path = path

@@ -18,12 +18,17 @@ FORMAT_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class FrameRecord:
-    """One stored frame: the checksums are of the stored bytes, and of the kept mask's pixels (see `mask_digest`)."""
+    """One stored frame: the checksums are of the stored bytes, and of the kept mask's pixels (see `mask_digest`).
+
+    Of videos, also whether it is a key frame, and when it is shown, in the container's time base.
+    """
 
     name: str
     size_bytes: int
     sha256: str
     mask_sha256: str | None = None
+    key: bool | None = None
+    pts: int | None = None
 
     @classmethod
     def of(cls, name: str, data: bytes, mask: npt.NDArray[np.bool_] | None) -> FrameRecord:

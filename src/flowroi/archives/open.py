@@ -15,7 +15,7 @@ def open_archive(path: str | PathLike[str]) -> Archive:
     Parameters
     ----------
     path : path
-        An OME-TIFF file or a JP2 folder that FlowRoI wrote.
+        An OME-TIFF, MKV or MP4 file, or a JP2 folder, that FlowRoI wrote.
 
     Returns
     -------
@@ -34,6 +34,10 @@ def open_archive(path: str | PathLike[str]) -> Archive:
         from flowroi.archives.jp2_folder import Jp2FolderArchive
 
         return Jp2FolderArchive(place)
+    if place.suffix.lower() in (".mkv", ".mp4"):
+        from flowroi.archives.video import VideoArchive
+
+        return VideoArchive(place)
     from flowroi.archives.ome_tiff import OmeTiffArchive
 
     return OmeTiffArchive(place)

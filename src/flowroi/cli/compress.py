@@ -14,14 +14,15 @@ from flowroi.params import EncodeParams, RoiParams
 
 _ENCODE = EncodeParams(rate=40)
 _ROI = RoiParams()
-_NOT_FOR_THE_LIBRARY = ("context", "inputs", "output", "codec", "config", "as_json")
+_NOT_FOR_THE_LIBRARY = ("context", "inputs", "output", "config", "as_json")
 
 
 def compress(
     context: typer.Context,
     inputs: options.Inputs,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="NAME.ome.tif or a folder; a folder for several inputs.")
+        Path,
+        typer.Option("--output", "-o", help="NAME.ome.tif, .mkv, .mp4 or a folder; a folder for several inputs."),
     ],
     rate: Annotated[
         float | None,
@@ -56,7 +57,10 @@ def compress(
     rate_control: Annotated[
         str, typer.Option(help="movie: the rate is the whole movie's, at even quality; frame: each frame's.")
     ] = "movie",
-    codec: Annotated[str, typer.Option(help="jpeg2000 (the only one in this release).")] = "jpeg2000",
+    codec: Annotated[str, typer.Option(help="jpeg2000, or from frame to frame: av1, hevc.")] = "jpeg2000",
+    preset: Annotated[int | None, typer.Option(help="Of av1 (0 to 13) and hevc (0 to 8): higher is faster.")] = None,
+    gop: Annotated[int, typer.Option(help="Of av1 and hevc: frames from key frame to key frame.")] = 32,
+    background: Annotated[str, typer.Option(help="Of av1 and hevc: fill, plate or none.")] = "fill",
     format: Annotated[str | None, typer.Option(help="ome-tiff or jp2; by default told by the output's name.")] = None,  # noqa: A002
     levels: Annotated[int, typer.Option(help="Wavelet decomposition levels.")] = _ENCODE.levels,
     layers: Annotated[int, typer.Option(help="Quality layers.")] = _ENCODE.layers,
@@ -86,8 +90,6 @@ def compress(
 ) -> None:
     """Compress movies into archives whose cells keep their quality."""
     settings = {name: value for name, value in locals().items() if name not in _NOT_FOR_THE_LIBRARY}
-    if codec != "jpeg2000":
-        raise InvalidParameterError(f"codec is {codec!r}; expected jpeg2000, the only one in this release")
     options.drop_overruled_targets(context, settings)
     out = Output(as_json=as_json)
     if len(inputs) == 1:
@@ -123,7 +125,7 @@ def _compress_many(inputs: list[Path], folder: Path, settings: dict[str, Any], o
     from flowroi.output import refuse_inside
 
     parse_options(settings)
-    names = [_archive_name(path, settings["format"]) for path in inputs]
+    names = [_archive_name(path, settings["format"], settings["codec"]) for path in inputs]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise InvalidParameterError(f"several inputs would become {twice[0]!r}; compress them one by one")
@@ -148,6 +150,8 @@ def _compress_many(inputs: list[Path], folder: Path, settings: dict[str, Any], o
         raise typer.Exit(3 if done else 1)
 
 
-def _archive_name(path: Path, archive_format: str | None) -> str:
+def _archive_name(path: Path, archive_format: str | None, codec: str) -> str:
     stem = path.resolve().name if path.is_dir() else path.name.removesuffix(path.suffix).removesuffix(".ome")
+    if codec != "jpeg2000":
+        return f"{stem}.mkv"
     return stem if archive_format == "jp2" else f"{stem}.ome.tif"

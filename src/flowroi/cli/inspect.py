@@ -56,8 +56,10 @@ def _text(summary: dict[str, Any], manifest: dict[str, Any], sizes: list[int]) -
         "lossy": f"yes ({manifest['lossy_method']}), rates {_rates(manifest['lossy_ratio'])}"
         if manifest["lossy"]
         else "no",
-        "roi": ", ".join(f"{k}={v}" for k, v in manifest["roi"].items()),
-        "encode": ", ".join(f"{k}={v}" for k, v in manifest["encode"].items()),
+        "roi": _settings(manifest["roi"]),
+        "encode": _settings(manifest["encode"]),
+        **({"sequence": _settings(manifest["sequence"])} if "sequence" in manifest else {}),
+        **({"background": _settings(manifest["background"])} if "background" in manifest else {}),
         "masks": "kept" if manifest["masks_kept"] else "not kept",
         "source": _source_text(manifest["source"]),
         "made by": f"flowroi {manifest['flowroi']}, " + ", ".join(f"{k} {v}" for k, v in manifest["codecs"].items()),
@@ -65,6 +67,10 @@ def _text(summary: dict[str, Any], manifest: dict[str, Any], sizes: list[int]) -
     }
     warnings = [f"warning  {shown(warning)}" for warning in manifest["warnings"]]
     return "\n".join([*(f"{key:8} {shown(value)}" for key, value in lines.items()), *warnings])
+
+
+def _settings(values: dict[str, Any]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in values.items())
 
 
 def _known(value: float | None, unit: str) -> str:

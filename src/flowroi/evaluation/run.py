@@ -22,7 +22,7 @@ from flowroi.evaluation.labels import LabelSource, open_labels
 from flowroi.evaluation.measure import FrameMeasure, Yardstick
 from flowroi.evaluation.pool import Task, measure_all
 from flowroi.evaluation.results import SubjectResult
-from flowroi.evaluation.subjects import CAP, CellsOnly, FromArchive, FromBaseline, Material, Raw, Repeat, Subject
+from flowroi.evaluation.subjects import CAP, CellsOnly, FromArchive, FromBaseline, Material, Raw, Repeat, Subject, View
 from flowroi.params import check_integer
 from flowroi.roi.noise import NOISE_FRAMES, noise_of
 from flowroi.segmenters import Segmenter
@@ -277,7 +277,12 @@ def _materials(
                 None if labels is None else labels.read(t),
                 None if clean is None else clean[t],
                 masks,
-                {f"archive:{n}": archive.codestream(t) for n, archive in enumerate(archives)},
+                {f"archive:{n}": a.codestream(t) for n, a in enumerate(archives) if a.independent_frames},
+                {
+                    f"archive:{n}": View(a[t], a.manifest["frames"][t]["size_bytes"])
+                    for n, a in enumerate(archives)
+                    if not a.independent_frames
+                },
             )
 
 

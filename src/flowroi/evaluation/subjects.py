@@ -29,7 +29,7 @@ class Material:
 
     `labels` are the true cells; without label images, what the segmenter finds on the frame takes their place.
     `clean` is the frame before noise, where it is known. By the archives' keys: `masks` are their RoI, `streams` what
-    they store, checked against the checksum.
+    they store, checked against the checksum; `decoded` are the frames of those whose streams do not decode alone.
     """
 
     t: int
@@ -38,6 +38,7 @@ class Material:
     clean: npt.NDArray[np.float32] | None
     masks: dict[str, Mask] = field(default_factory=dict)
     streams: dict[str, bytes] = field(default_factory=dict)
+    decoded: dict[str, View] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,9 @@ class FromArchive:
 
     def view(self, material: Material) -> View:
         """Decode the frame."""
+        if self.key in material.decoded:
+            view = material.decoded[self.key]
+            return View(view.frame, view.size_bytes, material.masks.get(self.key))
         stream = material.streams[self.key]
         return View(decode(stream), len(stream), material.masks.get(self.key))
 

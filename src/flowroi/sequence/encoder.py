@@ -1,0 +1,173 @@
+"""Frames to the packets of AV1 (SVT-AV1) or HEVC (x265), through PyAV, the same bytes whatever the threads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from flowroi.errors import UnsupportedFormatError
+from flowroi.extras import need
+
+Frame = npt.NDArray[Any]
+SequenceCodec = Literal["av1", "hevc"]
+# SVT-AV1 takes no frame below 4 px and is at ease from a block on; x265 writes past its buffers on frames narrower than a coding unit.
+_LEAST_PX = {"av1": 16, "hevc": 64}
+_MULTIPLE_PX = {"av1": 1, "hevc": 8}
+_MOST_BITS = {"av1": 10, "hevc": 12}
+CRF_RANGE = {"av1": (1.0, 63.0), "hevc": (0.0, 51.0)}
+CRF_STEP = 0.25
+_HEVC_PRESETS = ("placebo", "veryslow", "slower", "slow", "medium", "fast", "faster", "veryfast", "superfast")
+_BITEXACT = 1 << 23
+_FULL_RANGE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceFormat:
+    """How frames are laid out for a codec.
+
+    Parameters
+    ----------
+    codec : "av1" or "hevc"
+    height, width : int
+        Of the movie, px.
+    significant_bits : int
+        Of its samples.
+    preset : int, 0 to 13 for AV1, 0 to 8 for HEVC
+        The higher, the faster.
+    gop : int >= 1
+        Frames from key frame to key frame.
+    """
+
+    codec: SequenceCodec
+    height: int
+    width: int
+    significant_bits: int
+    preset: int
+    gop: int
+
+    def __post_init__(self) -> None:
+        most = _MOST_BITS[self.codec]
+        if self.significant_bits > most:
+            raise UnsupportedFormatError(
+                f"the samples use {self.significant_bits} bits; {self.codec} keeps at most {most}, and nothing is cut "
+                "silently: use --codec jpeg2000, which keeps 16"
+            )
+
+    @property
+    def bits(self) -> int:
+        """Bits of the coded samples."""
+        if self.codec == "av1":
+            return 10
+        return next(bits for bits in (8, 10, 12) if bits >= self.significant_bits)
+
+    @property
+    def shift(self) -> int:
+        """How far samples are shifted up before they are coded."""
+        return self.bits - self.significant_bits
+
+    @property
+    def coded_size(self) -> tuple[int, int]:
+        """(Y, X) of the coded frames, px: small ones are padded below and on the right."""
+        least, multiple = _LEAST_PX[self.codec], _MULTIPLE_PX[self.codec]
+        height, width = (-(-max(size, least) // multiple) * multiple for size in (self.height, self.width))
+        return height, width
+
+    @property
+    def pixel_format(self) -> str:
+        """FFmpeg's name: SVT-AV1 takes no grey, so that its chroma is constant."""
+        if self.codec == "av1":
+            return "yuv420p10le"
+        return "gray" if self.bits == 8 else f"gray{self.bits}le"
+
+    def options(self, crf: float) -> dict[str, str]:
+        """Return the encoder's options; one thread, closed groups of pictures, no key frames of its own accord."""
+        if self.codec == "av1":
+            return {
+                "preset": str(self.preset),
+                "g": str(self.gop),
+                # FFmpeg's own crf would be rounded to a whole number.
+                "svtav1-params": f"crf={crf:g}:lp=1:scd=0",
+            }
+        return {
+            "preset": _HEVC_PRESETS[self.preset],
+            "crf": f"{crf:g}",
+            "x265-params": f"pools=none:frame-threads=1:scenecut=0:open-gop=0:keyint={self.gop}:min-keyint={self.gop}"
+            ":info=0:log-level=error",
+        }
+
+    def describe(self) -> dict[str, Any]:
+        """Return the layout for the manifest."""
+        return {
+            "coded_bits": self.bits,
+            "shift": self.shift,
+            "coded_size": list(self.coded_size),
+            "pixel_format": self.pixel_format,
+        }
+
+
+def add_stream(container: Any, layout: SequenceFormat, crf: float, interval_s: Fraction) -> Any:
+    """Add the encoder's stream to a PyAV output container."""
+    # Read when the encoder starts: it would write its settings to stderr.
+    os.environ.setdefault("SVT_LOG", "1")
+    name = "libsvtav1" if layout.codec == "av1" else "libx265"
+    stream = container.add_stream(name, rate=1 / interval_s, options=layout.options(crf))
+    stream.height, stream.width = layout.coded_size
+    stream.pix_fmt = layout.pixel_format
+    context = stream.codec_context
+    context.time_base = interval_s
+    context.color_range = _FULL_RANGE
+    context.flags |= _BITEXACT
+    return stream
+
+
+def packets(stream: Any, layout: SequenceFormat, frames: Iterable[Frame], interval_s: Fraction) -> Iterator[Any]:
+    """Encode frames in order of time; yields packets in order of decoding.
+
+    Raises
+    ------
+    UnsupportedFormatError
+        If a sample needs more bits than the layout has.
+    """
+    for t, frame in enumerate(frames):
+        yield from stream.encode(_picture(frame, layout, t, interval_s))
+    yield from stream.encode(None)
+
+
+def to_samples(picture: Any, layout: SequenceFormat, dtype: np.dtype[Any]) -> Frame:
+    """Return a decoded picture as (Y, X), in the movie's own grey scale and size."""
+    plane = picture.planes[0]
+    coded = np.frombuffer(plane, np.uint8 if layout.bits == 8 else np.dtype("<u2")).reshape(plane.height, -1)
+    samples = coded[: layout.height, : layout.width].astype(np.int32)
+    if layout.shift:
+        samples = (samples + (1 << (layout.shift - 1))) >> layout.shift
+    return np.asarray(np.minimum(samples, 2**layout.significant_bits - 1).astype(dtype))
+
+
+def _picture(frame: Frame, layout: SequenceFormat, t: int, interval_s: Fraction) -> Any:
+    peak = int(frame.max())
+    if peak >> layout.significant_bits:
+        raise UnsupportedFormatError(
+            f"a sample is {peak}; the movie was taken to use {layout.significant_bits} bits: give --significant-bits, "
+            "or use --codec jpeg2000",
+            frame=t,
+        )
+    height, width = layout.coded_size
+    picture = need("av", extra="video").VideoFrame(width, height, layout.pixel_format)
+    padded = np.pad(frame, ((0, height - layout.height), (0, width - layout.width)), mode="edge")
+    for number, plane in enumerate(picture.planes):
+        dtype = np.dtype(np.uint8 if layout.bits == 8 else "<u2")
+        samples = np.frombuffer(plane, dtype).reshape(plane.height, -1)
+        if number == 0:
+            samples[:, :width] = padded.astype(np.uint16) << layout.shift
+        else:
+            samples[:] = 1 << (layout.bits - 1)
+    picture.pts = t
+    picture.time_base = interval_s
+    picture.color_range = _FULL_RANGE
+    return picture
