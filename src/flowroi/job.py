@@ -20,7 +20,7 @@ NO_TARGET = "no target was given: losses in the RoI are kept within the camera's
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """How a movie is read, where its RoI comes from, what codes it, how its bytes are shared out and how its archive is written."""
+    """How a movie is read, where its RoI comes from, what codes it, and how its archive is written."""
 
     format: str | None = None
     codec: Codec = "jpeg2000"

@@ -16,7 +16,7 @@ from flowroi.extras import need
 
 Frame = npt.NDArray[Any]
 SequenceCodec = Literal["av1", "hevc"]
-# SVT-AV1 takes no frame below 4 px and is at ease from a block on; x265 writes past its buffers on frames narrower than a coding unit.
+# SVT-AV1 takes no frame below 4 px; x265 writes past its buffers on deep frames narrower than a coding unit.
 _LEAST_PX = {"av1": 16, "hevc": 64}
 _MULTIPLE_PX = {"av1": 1, "hevc": 8}
 _MOST_BITS = {"av1": 10, "hevc": 12}

@@ -1,0 +1,141 @@
+"""Movies to AV1 and HEVC archives."""
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+import flowroi
+from flowroi.errors import InvalidParameterError, QualityTargetError, UnsupportedFormatError
+
+
+def numbered(frames=20, height=96, width=128, bits=8):
+    """Frames that tell their number by the brightness of their left half, with a texture beside it."""
+    y, x = np.mgrid[:height, :width]
+    texture = 100 + 40 * np.sin(x / 7) * np.cos(y / 5)
+    movie = np.repeat(texture[None], frames, axis=0)
+    movie[:, :, : width // 2] = (40 + 8 * np.arange(frames))[:, None, None]
+    return (movie * 2 ** (bits - 8)).astype(np.uint8 if bits == 8 else np.uint16)
+
+
+def numbers(frames, bits=8):
+    _, height, width = np.shape(frames)
+    patch = np.asarray(frames, float)[:, height // 4 : height // 2, width // 8 : width // 4].mean((1, 2))
+    return np.rint((patch / 2 ** (bits - 8) - 40) / 8).astype(int).tolist()
+
+
+@pytest.mark.parametrize("codec", ["av1", "hevc"])
+@pytest.mark.parametrize("suffix", ["mkv", "mp4"])
+def test_as_many_frames_come_out_in_order(tmp_path, codec, suffix):
+    movie, target = numbered(), tmp_path / f"a.{suffix}"
+    flowroi.compress(movie, target, codec=codec, rate=20, gop=8, roi_method="none")
+    with flowroi.open_archive(target) as archive:
+        assert numbers(list(archive)) == list(range(20))
+        assert [t for t, record in enumerate(archive.manifest["frames"]) if record["key"]] == [0, 8, 16]
+    with av.open(str(target)) as container:
+        shown = [(frame.time, frame.to_ndarray(format="gray")) for frame in container.decode(video=0)]
+    assert [time for time, _ in shown] == list(range(20))
+    assert numbers([frame for _, frame in shown]) == list(range(20))
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "mp4"])
+def test_opencv_reads_hevc_in_order(tmp_path, suffix):
+    target = tmp_path / f"a.{suffix}"
+    flowroi.compress(numbered(), target, codec="hevc", rate=20, gop=8, roi_method="none")
+    capture, seen = cv2.VideoCapture(str(target)), []
+    while (read := capture.read())[0]:
+        seen.append(read[1][:, :, 0])
+    assert numbers(seen) == list(range(20))
+
+
+@pytest.mark.parametrize("codec", ["av1", "hevc"])
+@pytest.mark.parametrize("size", [(190, 251), (64, 64), (33, 47), (5, 9)])
+def test_any_size_comes_back_in_its_own_size(tmp_path, codec, size):
+    y, x = np.mgrid[: size[0], : size[1]]
+    movie = np.stack([(60 + y + x // 2 + t) % 250 for t in range(5)]).astype(np.uint8)
+    flowroi.compress(movie, tmp_path / "a.mkv", codec=codec, psnr=38, roi_method="none")
+    with flowroi.open_archive(tmp_path / "a.mkv") as archive:
+        decoded = archive[:]
+    assert decoded.shape == movie.shape
+    mse = np.square(decoded.astype(float) - movie).mean()
+    assert 10 * np.log10(255**2 / mse) >= 38
+
+
+@pytest.mark.parametrize(("codec", "bits"), [("av1", 10), ("hevc", 10), ("hevc", 12)])
+def test_deep_samples_keep_their_scale(tmp_path, codec, bits):
+    movie = numbered(bits=bits)
+    flowroi.compress(movie, tmp_path / "a.mkv", codec=codec, rate=12, roi_method="none", significant_bits=bits)
+    with flowroi.open_archive(tmp_path / "a.mkv") as archive:
+        decoded = archive[:]
+    assert decoded.dtype == np.uint16
+    assert numbers(decoded, bits) == list(range(20))
+
+
+@pytest.mark.parametrize(("codec", "bits"), [("av1", 12), ("hevc", 16)])
+def test_depth_is_not_cut(tmp_path, codec, bits):
+    with pytest.raises(UnsupportedFormatError, match="jpeg2000"):
+        flowroi.compress(numbered(bits=bits), tmp_path / "a.mkv", codec=codec, rate=12, significant_bits=bits)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_sample_beyond_the_declared_depth_is_told_and_nothing_is_left(tmp_path):
+    movie = numbered(bits=10)
+    with pytest.raises(UnsupportedFormatError, match="9 bits"):
+        flowroi.compress(movie, tmp_path / "a.mkv", codec="av1", rate=12, roi_method="none", significant_bits=9)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def cells():
+    return flowroi.synthetic_movie(frames=24, height=120, width=160, cells=6, seed=3).frames
+
+
+@pytest.mark.parametrize("codec", ["av1", "hevc"])
+@pytest.mark.parametrize("rate", [20, 80])
+def test_the_rate_is_kept_and_used(tmp_path, cells, codec, rate):
+    report = flowroi.compress(cells, tmp_path / "a.mkv", codec=codec, rate=rate, gop=8)
+    with flowroi.open_archive(tmp_path / "a.mkv") as archive:
+        stored = sum(len(archive.codestream(t)) for t in range(len(cells)))
+    assert stored == report.stored_bytes
+    assert 0.85 * cells.nbytes / rate <= stored <= cells.nbytes / rate
+
+
+def test_a_rate_out_of_reach_is_refused(tmp_path, cells):
+    with pytest.raises(QualityTargetError):
+        flowroi.compress(cells, tmp_path / "a.mkv", codec="hevc", rate=50_000)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("codec", ["av1", "hevc"])
+def test_the_bytes_depend_on_nothing_but_the_input(tmp_path, cells, codec):
+    for workers in (1, 2):
+        flowroi.compress(cells, tmp_path / f"{workers}.mkv", codec=codec, rate=40, workers=workers)
+    assert (tmp_path / "1.mkv").read_bytes() == (tmp_path / "2.mkv").read_bytes()
+
+
+def test_the_manifest_tells_that_the_background_was_replaced(tmp_path, cells):
+    report = flowroi.compress(cells, tmp_path / "a.mkv", codec="av1", rate=40)
+    assert any("background" in warning for warning in report.warnings)
+    with flowroi.open_archive(tmp_path / "a.mkv") as archive:
+        assert archive.manifest["background"]["treatment"] == "fill"
+        assert archive.manifest["lossy_method"] == "AV1"
+        assert archive.manifest["lossy_ratio"] == [pytest.approx(report.rate, abs=0.001)]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"lossless": "all"}, {"noise": 1}, {"rate": 9, "keep_masks": True}, {"rate": 9, "dry_run": True}],
+)
+def test_what_video_codecs_do_not_offer_is_refused(tmp_path, cells, options):
+    with pytest.raises(InvalidParameterError, match="jpeg2000"):
+        flowroi.compress(cells, tmp_path / "a.mkv", codec="av1", **options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_interruption_leaves_nothing(tmp_path, cells):
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        flowroi.compress(cells, tmp_path / "a.mkv", codec="av1", rate=40, progress=stop)
+    assert not list(tmp_path.iterdir())
