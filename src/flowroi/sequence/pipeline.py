@@ -34,7 +34,7 @@ from flowroi.versions import codec_versions
 
 Frame = npt.NDArray[Any]
 _METHODS = {"av1": "AV1", "hevc": "HEVC"}
-_PRESETS = {"av1": 6, "hevc": 4}
+_PRESETS = {"av1": 4, "hevc": 4}
 _START = {"av1": 35.0, "hevc": 28.0}
 # Groups of pictures that the quality is searched on, and frames of such a group at most.
 _WINDOWS = 3
