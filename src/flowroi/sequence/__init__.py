@@ -1,1 +1,1 @@
-"""Movies coded from frame to frame with AV1 or HEVC, through PyAV: the smallest archives, of at most 10 or 12 bits."""
+"""The inter-frame mode: a movie as a video whose background is treated before it is coded."""
