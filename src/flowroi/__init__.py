@@ -28,6 +28,7 @@ _EXPORTS = {
     "open_archive": "flowroi.archives",
     "open_source": "flowroi.sources",
     "synthetic_movie": "flowroi.synthetic",
+    "verify": "flowroi.verification",
 }
 
 __all__ = ["__version__", "errors", *sorted(_EXPORTS)]
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from flowroi.sources import open_source as open_source
     from flowroi.synthetic import SyntheticMovie as SyntheticMovie
     from flowroi.synthetic import synthetic_movie as synthetic_movie
+    from flowroi.verification import verify as verify
 
     __version__: str
 

@@ -25,8 +25,8 @@ class Job:
     format: str | None = None
     codec: Codec = "jpeg2000"
     preset: int | None = None
-    gop: int = 32
-    background: Background = "fill"
+    gop: int | None = None
+    background: Background | None = None
     roi_method: str = "fused"
     soft_weights: bool = True
     rate_control: RateControl = "movie"
@@ -48,10 +48,18 @@ class Job:
             raise InvalidParameterError(f"roi_method is {self.roi_method!r}; expected a name or a folder of masks")
         check_roi_method(self.roi_method)
         check_choice("codec", self.codec, get_args(Codec))
-        check_choice("background", self.background, get_args(Background))
-        check_integer("gop", self.gop, low=1, high=10_000)
+        if self.background is not None:
+            check_choice("background", self.background, get_args(Background))
+        if self.gop is not None:
+            check_integer("gop", self.gop, low=1, high=10_000)
         if self.preset is not None:
             check_integer("preset", self.preset, low=0, high=8 if self.codec == "hevc" else 13)
+        if self.codec == "jpeg2000":
+            given = [name for name in ("preset", "gop", "background") if getattr(self, name) is not None]
+            if given:
+                raise InvalidParameterError(
+                    f"{', '.join(given)}: only av1 and hevc have it; leave it out, or choose one of them as codec"
+                )
         check_choice("rate_control", self.rate_control, get_args(RateControl))
         if self.workers is not None:
             check_integer("workers", self.workers, low=1, high=1024)

@@ -17,7 +17,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from flowroi.archives import ArchiveLayout, container_of, create_archive, format_of, open_archive
+from flowroi.archives import ArchiveLayout, container_of, create_archive, format_of
 from flowroi.archives.create import ArchiveFormat
 from flowroi.codec import EncodedFrame, encode_frame
 from flowroi.codec.encoder import ROUNDING_NOISE
@@ -26,6 +26,7 @@ from flowroi.job import Job, parse_options
 from flowroi.masks import frames_for_one, frames_with_masks
 from flowroi.output import check_target
 from flowroi.params import EncodeParams, RoiParams
+from flowroi.provenance import earlier_losses, roi_settings
 from flowroi.rate_control import LAG, MovieRate, survey_places
 from flowroi.report.compression import CompressionReport, FrameReport, roi_warnings, size_on_disk, some
 from flowroi.resources import available_cores, opencv_threads
@@ -59,7 +60,8 @@ def compress(
     source : path or ndarray
         What `open_source` reads.
     target : path
-        `NAME.ome.tif`, or a folder for JP2 files; `NAME.mkv` or `NAME.mp4` with the codecs of videos.
+        `NAME.ome.tif`, or a folder for JP2 files; `NAME.mkv`, `NAME.mp4` or a folder of MKV files with the codecs of
+        videos.
     progress : callable, optional
         Called with (frames done, frames in all).
     **options
@@ -70,8 +72,9 @@ def compress(
         cores by default; the archive does not depend on it), `keep_masks`, `overwrite`, `dry_run` (predict size and
         time from a sample of frames, write nothing), `measure` (PSNR in the RoI), `pattern` and `channel` (see
         `open_source`).
-        With `codec` "av1" or "hevc" (default "jpeg2000"): `preset` (the higher, the faster), `gop` (frames from key
-        frame to key frame, 32) and `background` ("fill", "plate" or "none").
+        With `codec` "av1" or "hevc" (default "jpeg2000") frames are coded from one to the next: `preset` (the higher,
+        the faster), `gop` (frames from key frame to key frame, 64) and `background` (what becomes of it outside the
+        RoI: "fill", "plate" or "none"). A run that breaks off is gone on with by the same call.
         Without `rate`, `psnr`, `noise` or `lossless`, `noise` is 1: errors in the RoI within the camera's noise.
 
     Returns
@@ -397,16 +400,10 @@ class _Run:
             "lossy_method": "ISO_15444_1" if losses else "",
             "lossy_ratio": losses,
             "source": {"name": self.source.name, "files": self.source.provenance()},
-            "roi": self._roi_settings(),
+            "roi": roi_settings(self.job, self.roi_params),
             "encode": encode_settings,
             "warnings": self._warnings(),
         }
-
-    def _roi_settings(self) -> dict[str, Any]:
-        method = self.job.roi_method
-        if method in ("fused", "flow"):
-            return {"method": method, "soft_weights": self.job.soft_weights, **asdict(self.roi_params)}
-        return {"method": method if method == "none" else f"masks from {Path(method).name}"}
 
     def _report(self, frames: int, *, file_bytes: int) -> CompressionReport:
         raw = frames * math.prod(self.source.shape[1:]) * self.source.dtype.itemsize
@@ -428,14 +425,3 @@ class _Run:
             rate_control=self.rate_control,
             noise_sigma=self.noise_sigma,
         )
-
-
-def earlier_losses(path: Path | None) -> list[float]:
-    """Return the compression rates that the input went through already, if it is a lossy archive of ours."""
-    if path is None or not (path.is_dir() or path.suffix.lower() in (".tif", ".tiff", ".mkv", ".mp4")):
-        return []
-    try:
-        with open_archive(path) as archive:
-            return list(archive.manifest["lossy_ratio"]) if archive.manifest["lossy"] else []
-    except FlowRoIError:
-        return []

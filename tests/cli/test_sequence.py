@@ -35,7 +35,7 @@ def test_hevc_in_mp4(flow, movie, frames, tmp_path):
 def test_what_does_not_fit_is_told(flow, movie, tmp_path):
     for arguments, text in (
         (["-o", "a.tif", "--codec", "av1", "--rate", 9], "NAME.mkv"),
-        (["-o", "a.mkv", "--codec", "av1"], "--rate or --psnr"),
+        (["-o", "a.mkv", "--codec", "av1", "--lossless", "all"], "jpeg2000"),
         (["-o", "a.mkv", "--codec", "h264", "--rate", 9], "hevc"),
         (["-o", "a.mkv", "--codec", "hevc", "--rate", 9, "--preset", 12], "from 0 to 8"),
     ):

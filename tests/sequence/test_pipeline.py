@@ -4,9 +4,12 @@ import av
 import cv2
 import numpy as np
 import pytest
+import tifffile
 
 import flowroi
 from flowroi.errors import InvalidParameterError, QualityTargetError, UnsupportedFormatError
+from flowroi.params import RoiParams
+from flowroi.roi import iter_roi
 
 
 def numbered(frames=20, height=96, width=128, bits=8):
@@ -31,9 +34,11 @@ def test_as_many_frames_come_out_in_order(tmp_path, codec, suffix):
     flowroi.compress(movie, target, codec=codec, rate=20, gop=8, roi_method="none")
     with flowroi.open_archive(target) as archive:
         assert numbers(list(archive)) == list(range(20))
-        assert [t for t, record in enumerate(archive.manifest["frames"]) if record["key"]] == [0, 8, 16]
     with av.open(str(target)) as container:
         shown = [(frame.time, frame.to_ndarray(format="gray")) for frame in container.decode(video=0)]
+    with av.open(str(target)) as container:
+        keys = [packet.pts * packet.time_base for packet in container.demux(video=0) if packet.is_keyframe]
+    assert keys == [0, 8, 16]
     assert [time for time, _ in shown] == list(range(20))
     assert numbers([frame for _, frame in shown]) == list(range(20))
 
@@ -122,9 +127,78 @@ def test_the_manifest_tells_that_the_background_was_replaced(tmp_path, cells):
         assert archive.manifest["lossy_ratio"] == [pytest.approx(report.rate, abs=0.001)]
 
 
+def test_a_folder_gets_a_file_for_each_chunk(tmp_path):
+    movie = numbered(frames=26)
+    # A group of pictures longer than a chunk is a chunk.
+    flowroi.compress(movie, tmp_path / "a", codec="hevc", rate=10, gop=129, roi_method="none")
+    assert sorted(file.name for file in (tmp_path / "a").iterdir()) == ["manifest.json", "t000000.mkv"]
+
+
+@pytest.fixture
+def short_chunks(monkeypatch):
+    """A movie of 26 frames has four chunks then, and is longer than its sample."""
+    monkeypatch.setattr("flowroi.sequence.coding.CHUNK_FRAMES", 8)
+    monkeypatch.setattr("flowroi.sequence.sample.WHOLE_FRAMES", 4)
+
+
+@pytest.mark.parametrize("codec", ["av1", "hevc"])
+@pytest.mark.parametrize("name", ["a.mkv", "a.mp4", "a"])
+@pytest.mark.usefixtures("short_chunks")
+def test_chunks_join_into_one_movie(tmp_path, codec, name):
+    movie = numbered(frames=26)
+    flowroi.compress(movie, tmp_path / name, codec=codec, rate=10, gop=4, roi_method="none")
+    with flowroi.open_archive(tmp_path / name) as archive:
+        assert numbers(list(archive)) == list(range(26))
+        assert [int(numbers(archive[t][None])[0]) for t in (25, 3, 8, 7, 16, 0)] == [25, 3, 8, 7, 16, 0]
+    files = sorted((tmp_path / name).glob("*.mkv")) if name == "a" else [tmp_path / name]
+    assert len(files) == (4 if name == "a" else 1)
+    shown = []
+    for file in files:
+        with av.open(str(file)) as container:
+            shown += [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
+    assert numbers(shown) == list(range(26))
+
+
+@pytest.mark.parametrize("rate", [15, 60])
+@pytest.mark.usefixtures("short_chunks")
+def test_the_rate_of_a_sampled_movie_is_kept(tmp_path, cells, rate):
+    report = flowroi.compress(cells, tmp_path / "a.mkv", codec="av1", rate=rate, gop=4)
+    assert rate <= report.rate <= 1.3 * rate
+
+
+@pytest.mark.parametrize("codec", ["av1", "hevc"])
+@pytest.mark.usefixtures("short_chunks")
+def test_the_psnr_in_the_roi_is_that_of_the_movie(tmp_path, cells, codec):
+    report = flowroi.compress(cells, tmp_path / "a.mkv", codec=codec, psnr=38, gop=4, keep_masks=False)
+    rois = [roi.mask for _, roi in iter_roi(iter(cells), RoiParams())]
+    with flowroi.open_archive(tmp_path / "a.mkv") as archive:
+        errors = [(archive[t].astype(float) - cells[t])[rois[t]] ** 2 for t in range(len(cells))]
+    psnr = 10 * np.log10(255**2 / np.concatenate(errors).mean())
+    # Masks at the beginning of a chunk are told from fewer frames.
+    assert psnr == pytest.approx(38.4, abs=0.8)
+    assert min(frame.roi_psnr for frame in report.per_frame) > 33
+
+
+def test_without_a_target_errors_stay_within_the_noise(tmp_path, cells):
+    report = flowroi.compress(cells, tmp_path / "a.mkv", codec="av1")
+    error = np.sqrt(np.mean([255**2 / 10 ** (frame.roi_psnr / 10) for frame in report.per_frame]))
+    assert 0.8 * report.noise_sigma < error < 1.1 * report.noise_sigma
+    assert any("noise 1" in warning for warning in report.warnings)
+
+
+def test_a_dry_run_foretells_the_size(tmp_path, cells, short_chunks):
+    options = {"codec": "av1", "psnr": 38, "gop": 8}
+    foretold = flowroi.compress(cells, tmp_path / "a.mkv", dry_run=True, **options)
+    assert not list(tmp_path.iterdir())
+    assert foretold.dry_run
+    real = flowroi.compress(cells, tmp_path / "a.mkv", **options)
+    assert foretold.stored_bytes == pytest.approx(real.stored_bytes, rel=0.3)
+    assert foretold.frames == real.frames
+
+
 @pytest.mark.parametrize(
     "options",
-    [{}, {"lossless": "all"}, {"noise": 1}, {"rate": 9, "keep_masks": True}, {"rate": 9, "dry_run": True}],
+    [{"lossless": "all"}, {"rate": 9, "keep_masks": True}, {"rate": 9, "levels": 3}, {"rate": 9, "layers": 2}],
 )
 def test_what_video_codecs_do_not_offer_is_refused(tmp_path, cells, options):
     with pytest.raises(InvalidParameterError, match="jpeg2000"):
@@ -132,10 +206,29 @@ def test_what_video_codecs_do_not_offer_is_refused(tmp_path, cells, options):
     assert not list(tmp_path.iterdir())
 
 
-def test_an_interruption_leaves_nothing(tmp_path, cells):
-    def stop(done, total):
-        raise KeyboardInterrupt
+@pytest.mark.parametrize("options", [{"gop": 8}, {"preset": 5}, {"background": "plate"}])
+def test_what_only_video_codecs_have_is_refused_elsewhere(tmp_path, cells, options):
+    with pytest.raises(InvalidParameterError, match="av1"):
+        flowroi.compress(cells, tmp_path / "a.ome.tif", rate=9, **options)
 
-    with pytest.raises(KeyboardInterrupt):
-        flowroi.compress(cells, tmp_path / "a.mkv", codec="av1", rate=40, progress=stop)
-    assert not list(tmp_path.iterdir())
+
+@pytest.mark.parametrize("interval", [0.001, 1 / 30, 8.0, 600.0])
+@pytest.mark.parametrize("suffix", ["mkv", "mp4"])
+def test_time_stamps_are_the_frames_own(tmp_path, interval, suffix):
+    movie = numbered(frames=6)
+    path = tmp_path / "movie.ome.tif"
+    tifffile.imwrite(path, movie, metadata={"axes": "TYX", "TimeIncrement": interval, "TimeIncrementUnit": "s"})
+    flowroi.compress(path, tmp_path / f"a.{suffix}", codec="av1", rate=10, roi_method="none")
+    with av.open(str(tmp_path / f"a.{suffix}")) as container:
+        times = [frame.time for frame in container.decode(video=0)]
+    np.testing.assert_allclose(times, interval * np.arange(6), atol=5.1e-4)
+    with flowroi.open_archive(tmp_path / f"a.{suffix}") as archive:
+        assert archive.manifest["frame_interval_s"] == pytest.approx(interval)
+        assert numbers(list(archive)) == list(range(6))
+
+
+def test_one_frame_is_a_movie_too(tmp_path):
+    movie = numbered(frames=1)
+    flowroi.compress(movie, tmp_path / "a.mkv", codec="av1", rate=8)
+    with flowroi.open_archive(tmp_path / "a.mkv") as archive:
+        assert numbers(archive[:]) == [0]

@@ -130,7 +130,7 @@ def test_same_frames_same_result_and_memory_does_not_grow(name):
 
 def test_descriptions_and_wrong_names():
     for name in (*NAMES, "none"):
-        assert json.loads(json.dumps(open_treatment(name, peak=255).describe()))["name"] == name
+        assert json.loads(json.dumps(open_treatment(name, peak=255).describe()))["treatment"] == name
     with pytest.raises(InvalidParameterError, match="expected one of"):
         open_treatment("blur", peak=255)
     with pytest.raises(InvalidParameterError, match="peak"):

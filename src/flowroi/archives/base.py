@@ -14,7 +14,7 @@ import numpy.typing as npt
 from flowroi.archives.atomic import discard, publish, refuse_existing, temporary_beside
 from flowroi.archives.manifest import FrameRecord, mask_digest, seal, sha256
 from flowroi.codec.decoder import decode
-from flowroi.errors import CorruptDataError, InvalidParameterError, MissingInputError
+from flowroi.errors import CorruptDataError, FlowRoIError, InvalidParameterError, MissingInputError
 from flowroi.params import Container
 
 Frame = npt.NDArray[Any]
@@ -51,6 +51,20 @@ class ArchiveLayout:
     pixel_size_um: float | None = None
     frame_interval_s: float | None = None
     keep_masks: bool = False
+
+
+def layout_facts(layout: ArchiveLayout, archive_format: str) -> dict[str, Any]:
+    """Return what the manifest says of an archive's layout."""
+    return {
+        "archive": archive_format,
+        "name": layout.name,
+        "shape": list(layout.shape),
+        "dtype": layout.dtype,
+        "significant_bits": layout.significant_bits,
+        "pixel_size_um": layout.pixel_size_um,
+        "frame_interval_s": layout.frame_interval_s,
+        "masks_kept": layout.keep_masks,
+    }
 
 
 class ArchiveWriter(ABC):
@@ -93,19 +107,7 @@ class ArchiveWriter(ABC):
             raise InvalidParameterError(
                 f"{len(self._records)} of {self.layout.shape[0]} frames were added; the archive is not finished"
             )
-        layout = self.layout
-        content = {
-            **content,
-            "archive": self.format,
-            "name": layout.name,
-            "shape": list(layout.shape),
-            "dtype": layout.dtype,
-            "significant_bits": layout.significant_bits,
-            "pixel_size_um": layout.pixel_size_um,
-            "frame_interval_s": layout.frame_interval_s,
-            "masks_kept": layout.keep_masks,
-        }
-        self._close(seal(content, self._records))
+        self._close(seal({**content, **layout_facts(self.layout, self.format)}, self._records))
         publish(self._temporary, self.target, overwrite=self._overwrite)
         self._finished = True
         return self.target
@@ -136,7 +138,7 @@ class Archive(ABC):
     ----------
     path : Path
     format : str
-        "ome-tiff", "jp2", "mkv" or "mp4".
+        "ome-tiff", "jp2", "mkv", "mp4" or "mkv-folder".
     manifest : dict
         See `docs/format.md`.
     shape : (int, int, int)
@@ -202,6 +204,24 @@ class Archive(ABC):
 
     def __iter__(self) -> Iterator[Frame]:
         return (self._decoded(t) for t in range(len(self)))
+
+    def groups(self) -> Iterator[range]:
+        """Yield the frames, in order, as they are decoded: those that need each other together."""
+        return (range(t, t + 1) for t in range(len(self)))
+
+    def damaged(self, group: range) -> Iterator[tuple[int, FlowRoIError]]:
+        """Read and decode a group of frames, and their masks; yields those that are not what was written, with why."""
+        for t in group:
+            try:
+                self._decoded(t)
+                if self.manifest["masks_kept"]:
+                    self.roi(t)
+            except FlowRoIError as error:
+                yield t, error
+
+    def changed_files(self) -> list[str]:
+        """Return the files that are not, byte for byte, what was written, where the archive can tell."""
+        return []
 
     def close(self) -> None:
         """Close files; the archive cannot be read afterwards."""

@@ -9,11 +9,10 @@ import cv2
 import numpy as np
 
 from flowroi.archives.base import Archive, ArchiveLayout, ArchiveWriter, Mask
-from flowroi.archives.manifest import canonical_json, parse
-from flowroi.errors import CorruptDataError, InvalidParameterError, MissingInputError, UnsupportedFormatError
+from flowroi.archives.manifest import MANIFEST_NAME, canonical_json, read_folder_manifest
+from flowroi.errors import CorruptDataError, InvalidParameterError, MissingInputError
 from flowroi.png import write_png
 
-MANIFEST_NAME = "manifest.json"
 MASK_FOLDER = "roi"
 
 
@@ -51,17 +50,10 @@ class Jp2FolderArchive(Archive):
     format = "jp2"
 
     def __init__(self, path: Path) -> None:
-        file = path / MANIFEST_NAME
-        try:
-            text = file.read_bytes()
-        except FileNotFoundError as error:
-            raise UnsupportedFormatError(
-                f"a folder without {MANIFEST_NAME}, so not an archive of ours: read it as a source", path=path
-            ) from error
-        super().__init__(path, parse(text, file))
+        super().__init__(path, read_folder_manifest(path))
         for record in self.manifest["frames"]:
             if "/" in record["name"] or "\\" in record["name"]:
-                raise CorruptDataError(f"the manifest names a frame {record['name']!r}, outside the folder", path=file)
+                raise CorruptDataError(f"the manifest names a frame {record['name']!r}, outside the folder", path=path)
 
     def stored(self, t: int) -> bytes:
         """Return the JP2 file of frame `t`, unchecked."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -14,21 +15,19 @@ from flowroi.errors import CorruptDataError, UnsupportedFormatError
 
 FORMAT = "flowroi-archive"
 FORMAT_VERSION = 1
+# Of archives that are folders.
+MANIFEST_NAME = "manifest.json"
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class FrameRecord:
-    """One stored frame: the checksums are of the stored bytes, and of the kept mask's pixels (see `mask_digest`).
-
-    Of videos, also whether it is a key frame, and when it is shown, in the container's time base.
-    """
+    """One stored frame: the checksums are of the stored bytes, and of the kept mask's pixels (see `mask_digest`)."""
 
     name: str
     size_bytes: int
     sha256: str
     mask_sha256: str | None = None
-    key: bool | None = None
-    pts: int | None = None
 
     @classmethod
     def of(cls, name: str, data: bytes, mask: npt.NDArray[np.bool_] | None) -> FrameRecord:
@@ -44,6 +43,15 @@ def mask_digest(mask: npt.NDArray[np.bool_]) -> str:
 def sha256(data: bytes) -> str:
     """Return the SHA-256 digest in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
+
+
+def sha256_of(file: BinaryIO, size: int) -> str:
+    """Return the SHA-256 of the next `size` bytes of a file, or of those that are there."""
+    digest = hashlib.sha256()
+    while size > 0 and (block := file.read(min(size, _BLOCK))):
+        digest.update(block)
+        size -= len(block)
+    return digest.hexdigest()
 
 
 def canonical_json(value: Any) -> bytes:
@@ -94,3 +102,23 @@ def parse(text: str | bytes, path: Any) -> dict[str, Any]:
     if manifest.get("digest") != "sha256:" + sha256(canonical_json(unsealed)):
         raise CorruptDataError("the manifest does not fit its own digest: it was changed or damaged", path=path)
     return manifest
+
+
+def read_folder_manifest(folder: Path) -> dict[str, Any]:
+    """Read the manifest of an archive that is a folder.
+
+    Raises
+    ------
+    UnsupportedFormatError
+        If there is none, or not one of ours.
+    CorruptDataError
+        If it is damaged.
+    """
+    file = folder / MANIFEST_NAME
+    try:
+        text = file.read_bytes()
+    except FileNotFoundError as error:
+        raise UnsupportedFormatError(
+            f"a folder without {MANIFEST_NAME}, so not an archive of ours: read it as a source", path=folder
+        ) from error
+    return parse(text, file)

@@ -6,6 +6,7 @@ from os import PathLike
 from pathlib import Path
 
 from flowroi.archives.base import Archive
+from flowroi.archives.manifest import read_folder_manifest
 from flowroi.errors import MissingInputError
 
 
@@ -15,7 +16,7 @@ def open_archive(path: str | PathLike[str]) -> Archive:
     Parameters
     ----------
     path : path
-        An OME-TIFF, MKV or MP4 file, or a JP2 folder, that FlowRoI wrote.
+        An OME-TIFF, MKV or MP4 file, or a folder of JP2 or MKV files, that FlowRoI wrote.
 
     Returns
     -------
@@ -30,11 +31,11 @@ def open_archive(path: str | PathLike[str]) -> Archive:
     place = Path(path)
     if not place.exists():
         raise MissingInputError("no such file or folder", path=place)
-    if place.is_dir():
+    if place.is_dir() and read_folder_manifest(place)["archive"] == "jp2":
         from flowroi.archives.jp2_folder import Jp2FolderArchive
 
         return Jp2FolderArchive(place)
-    if place.suffix.lower() in (".mkv", ".mp4"):
+    if place.is_dir() or place.suffix.lower() in (".mkv", ".mp4"):
         from flowroi.archives.video import VideoArchive
 
         return VideoArchive(place)

@@ -26,6 +26,7 @@ from flowroi.cli import (
     roi,
     segment,
     sweep,
+    verify,
 )
 from flowroi.cli.output import Output
 from flowroi.errors import InvalidParameterError, QualityTargetError, VerificationError
@@ -44,6 +45,7 @@ app.command("decompress")(decompress.decompress)
 app.command("roi")(roi.roi)
 app.command("segment")(segment.segment)
 app.command("inspect")(inspect.inspect)
+app.command("verify")(verify.verify)
 app.command("evaluate")(evaluate.evaluate)
 app.command("sweep")(sweep.sweep)
 app.command("experiment")(experiment.experiment)
@@ -104,6 +106,7 @@ def run(arguments: Sequence[str]) -> int:
             return USAGE
         if isinstance(error, typer.Abort):
             code = INTERRUPTED
+            out.notes(error.__cause__ or error.__context__)
         elif isinstance(error, BrokenPipeError):
             # Nobody reads our output any more; Python would complain again when it flushes it.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -59,8 +59,12 @@ def compress(
     ] = "movie",
     codec: Annotated[str, typer.Option(help="jpeg2000, or from frame to frame: av1, hevc.")] = "jpeg2000",
     preset: Annotated[int | None, typer.Option(help="Of av1 (0 to 13) and hevc (0 to 8): higher is faster.")] = None,
-    gop: Annotated[int, typer.Option(help="Of av1 and hevc: frames from key frame to key frame.")] = 32,
-    background: Annotated[str, typer.Option(help="Of av1 and hevc: fill, plate or none.")] = "fill",
+    gop: Annotated[
+        int | None, typer.Option(help="Of av1 and hevc: frames from key frame to key frame; 64 by default.")
+    ] = None,
+    background: Annotated[
+        str | None, typer.Option(help="Of av1 and hevc: what becomes of it: fill (the default), plate or none.")
+    ] = None,
     format: Annotated[str | None, typer.Option(help="ome-tiff or jp2; by default told by the output's name.")] = None,  # noqa: A002
     levels: Annotated[int, typer.Option(help="Wavelet decomposition levels.")] = _ENCODE.levels,
     layers: Annotated[int, typer.Option(help="Quality layers.")] = _ENCODE.layers,

@@ -42,6 +42,12 @@ class Output:
             print(json.dumps({"type": "error", "message": text, **where, "exit_code": code}), flush=True)
         if to_people:
             self.message(f"error: {text}")
+        self.notes(error)
+
+    def notes(self, error: BaseException | None) -> None:
+        """Tell a person what was added to an error on its way."""
+        for note in getattr(error, "__notes__", ()):
+            self.message(note)
 
     @contextmanager
     def progress(self, what: str) -> Iterator[Callable[[int, int], None] | None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
@@ -20,11 +19,15 @@ SequenceCodec = Literal["av1", "hevc"]
 _LEAST_PX = {"av1": 16, "hevc": 64}
 _MULTIPLE_PX = {"av1": 1, "hevc": 8}
 _MOST_BITS = {"av1": 10, "hevc": 12}
+ENCODERS = {"av1": "libsvtav1", "hevc": "libx265"}
 CRF_RANGE = {"av1": (1.0, 63.0), "hevc": (0.0, 51.0)}
 CRF_STEP = 0.25
 _HEVC_PRESETS = ("placebo", "veryslow", "slower", "slow", "medium", "fast", "faster", "veryfast", "superfast")
 _BITEXACT = 1 << 23
+_GLOBAL_HEADER = 1 << 22
 _FULL_RANGE = 2
+# What SVT-AV1 takes; it steers nothing, and time stamps tell the time.
+_MOST_FPS = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,7 @@ class SequenceFormat:
                 "preset": str(self.preset),
                 "g": str(self.gop),
                 # FFmpeg's own crf would be rounded to a whole number.
-                "svtav1-params": f"crf={crf:g}:lp=1:scd=0",
+                "svtav1-params": f"crf={crf:g}:lp=1:scd=0:enable-tf=0",
             }
         return {
             "preset": _HEVC_PRESETS[self.preset],
@@ -111,63 +114,64 @@ class SequenceFormat:
         }
 
 
-def add_stream(container: Any, layout: SequenceFormat, crf: float, interval_s: Fraction) -> Any:
-    """Add the encoder's stream to a PyAV output container."""
+def open_encoder(layout: SequenceFormat, crf: float, interval_s: Fraction) -> Any:
+    """Return an encoder by itself (a PyAV codec context), its parameter sets beside its packets."""
+    context = need("av", extra="video").CodecContext.create(ENCODERS[layout.codec], "w")
+    context.options = layout.options(crf)
+    context.flags |= _GLOBAL_HEADER
+    return configured(context, layout, interval_s)
+
+
+def configured(context: Any, layout: SequenceFormat, interval_s: Fraction) -> Any:
+    """Set size, samples and time of an encoder that is not open yet; what its packets need is the same each time."""
     # Read when the encoder starts: it would write its settings to stderr.
-    os.environ.setdefault("SVT_LOG", "1")
-    name = "libsvtav1" if layout.codec == "av1" else "libx265"
-    stream = container.add_stream(name, rate=1 / interval_s, options=layout.options(crf))
-    stream.height, stream.width = layout.coded_size
-    stream.pix_fmt = layout.pixel_format
-    context = stream.codec_context
+    os.environ.setdefault("SVT_LOG", "-1")
+    context.height, context.width = layout.coded_size
+    context.pix_fmt = layout.pixel_format
     context.time_base = interval_s
+    context.framerate = min(1 / interval_s, _MOST_FPS)
     context.color_range = _FULL_RANGE
     context.flags |= _BITEXACT
-    return stream
+    return context
 
 
-def packets(stream: Any, layout: SequenceFormat, frames: Iterable[Frame], interval_s: Fraction) -> Iterator[Any]:
-    """Encode frames in order of time; yields packets in order of decoding.
+def picture_of(frame: Frame, layout: SequenceFormat, t: int, interval_s: Fraction) -> Any:
+    """Return a frame as the encoder takes it.
 
     Raises
     ------
     UnsupportedFormatError
         If a sample needs more bits than the layout has.
     """
-    for t, frame in enumerate(frames):
-        yield from stream.encode(_picture(frame, layout, t, interval_s))
-    yield from stream.encode(None)
-
-
-def to_samples(picture: Any, layout: SequenceFormat, dtype: np.dtype[Any]) -> Frame:
-    """Return a decoded picture as (Y, X), in the movie's own grey scale and size."""
-    plane = picture.planes[0]
-    coded = np.frombuffer(plane, np.uint8 if layout.bits == 8 else np.dtype("<u2")).reshape(plane.height, -1)
-    samples = coded[: layout.height, : layout.width].astype(np.int32)
-    if layout.shift:
-        samples = (samples + (1 << (layout.shift - 1))) >> layout.shift
-    return np.asarray(np.minimum(samples, 2**layout.significant_bits - 1).astype(dtype))
-
-
-def _picture(frame: Frame, layout: SequenceFormat, t: int, interval_s: Fraction) -> Any:
     peak = int(frame.max())
     if peak >> layout.significant_bits:
         raise UnsupportedFormatError(
             f"a sample is {peak}; the movie was taken to use {layout.significant_bits} bits: give --significant-bits, "
-            "or use --codec jpeg2000",
-            frame=t,
+            "or use --codec jpeg2000"
         )
     height, width = layout.coded_size
     picture = need("av", extra="video").VideoFrame(width, height, layout.pixel_format)
     padded = np.pad(frame, ((0, height - layout.height), (0, width - layout.width)), mode="edge")
     for number, plane in enumerate(picture.planes):
-        dtype = np.dtype(np.uint8 if layout.bits == 8 else "<u2")
-        samples = np.frombuffer(plane, dtype).reshape(plane.height, -1)
+        samples = _plane(plane, layout)
         if number == 0:
-            samples[:, :width] = padded.astype(np.uint16) << layout.shift
+            np.left_shift(padded, layout.shift, out=samples[:, :width], dtype=samples.dtype, casting="unsafe")
         else:
             samples[:] = 1 << (layout.bits - 1)
     picture.pts = t
     picture.time_base = interval_s
     picture.color_range = _FULL_RANGE
     return picture
+
+
+def to_samples(picture: Any, layout: SequenceFormat, dtype: np.dtype[Any]) -> Frame:
+    """Return a decoded picture as (Y, X), in the movie's own grey scale and size."""
+    samples = _plane(picture.planes[0], layout)[: layout.height, : layout.width]
+    if layout.shift:
+        # In the coded depth there is room for the rounding: the highest sample is 1 below a power of two.
+        samples = (samples + samples.dtype.type(1 << (layout.shift - 1))) >> samples.dtype.type(layout.shift)
+    return np.asarray(np.minimum(samples, 2**layout.significant_bits - 1).astype(dtype))
+
+
+def _plane(plane: Any, layout: SequenceFormat) -> Frame:
+    return np.frombuffer(plane, np.uint8 if layout.bits == 8 else np.dtype("<u2")).reshape(plane.height, -1)

@@ -1,60 +1,156 @@
-"""The quality factor (crf) at which a movie reaches its target."""
+"""Quality factors (crf) that keep a movie within a limit: of its bytes, or of its errors."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from flowroi.sequence.encoder import CRF_STEP
 
-_MOST_TRIALS = 9
+_MOST_TRIALS = 8
+# A figure this near its limit, in proportion, is near enough.
+_NEAR = 0.02
+# What is saved beyond what must be, when some chunks of a movie are coded again.
+_SPARE = 1.1
+# Steps by which their crf moves.
+_MOVES = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
-def largest_crf(measure: Callable[[float], float], aim: float, low: float, high: float, start: float) -> float | None:
-    """Return the coarsest quality factor at which a falling figure is still at or above its aim.
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A limit, and how its figure moves with the crf.
+
+    Attributes
+    ----------
+    kind : "bytes" or "mse"
+        Bytes of the packets fall with the crf, the mean squared error in the RoI grows.
+    limit : float > 0
+    low, high : float
+        The crf's range.
+    """
+
+    kind: Literal["bytes", "mse"]
+    limit: float
+    low: float
+    high: float
+
+    def nearer(self, margin: float) -> Goal:
+        """Return the goal with a limit lower by a share."""
+        return replace(self, limit=self.limit * (1 - margin))
+
+    @property
+    def safe(self) -> float:
+        """The crf that keeps the figure lowest."""
+        return self.high if self.kind == "bytes" else self.low
+
+    @property
+    def sign(self) -> int:
+        """1 where the figure falls with the crf."""
+        return 1 if self.kind == "bytes" else -1
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A crf, the figure there, and how fast the figure's logarithm changes with a crf of 1, without sign."""
+
+    crf: float
+    figure: float
+    slope: float
+
+
+def find_crf(measure: Callable[[float], float], goal: Goal, start: float, slope: float) -> Found | None:
+    """Return the crf at which a figure comes nearest to its limit from below.
 
     Parameters
     ----------
     measure : callable
         The figure at a crf.
-    aim : float
-    low, high : float
-        Limits of the crf; multiples of `CRF_STEP`.
+    goal : Goal
     start : float
         Where to look first.
+    slope : float > 0
+        How fast the figure's logarithm changes with the crf, about: leads the second trial only.
 
     Returns
     -------
-    float or None
-        None if not even `low` reaches the aim.
+    Found or None
+        None if even the safest crf is over the limit. The crf is a multiple of `CRF_STEP`.
 
     Examples
     --------
-    >>> largest_crf(lambda crf: 60 - crf, 40.1, 1, 63, 35)
-    19.75
+    >>> found = find_crf(lambda crf: 1e6 * 0.93**crf, Goal("bytes", 1e5, 1, 63), start=35, slope=0.06)
+    >>> found.crf, round(found.figure)
+    (32.0, 98054)
     """
-    below: tuple[float, float] | None = None  # reaches the aim
-    above: tuple[float, float] | None = None
-    crf, width = start, 8.0
-    for trial in range(_MOST_TRIALS):
-        value = measure(crf)
-        if value >= aim:
-            below = crf, value
+    over: tuple[float, float] | None = None  # (crf, logarithm of figure over limit)
+    under: tuple[float, float] | None = None
+    crf = start
+    for _ in range(_MOST_TRIALS):
+        value = math.log(max(measure(crf), 1e-9) / goal.limit)
+        if value > 0:
+            over = crf, value
+            if crf == goal.safe:
+                return None
         else:
-            above = crf, value
-        if (below and below[0] >= high) or (above and above[0] <= low):
-            break
-        if below and above:
-            if above[0] - below[0] <= CRF_STEP:
+            under = crf, value
+            if value > -_NEAR or (crf in (goal.low, goal.high) and crf != goal.safe):
                 break
-            share = (below[1] - aim) / max(below[1] - above[1], 1e-12) if trial < _MOST_TRIALS - 3 else 0.5
-            crf = below[0] + share * (above[0] - below[0])
-            crf = min(max(_on_grid(crf), below[0] + CRF_STEP), above[0] - CRF_STEP)
-        else:
-            crf = min(max(crf + (width if below else -width), low), high)
-            width *= 2
-    return None if below is None else below[0]
+        if over and under:
+            if abs(over[0] - under[0]) <= CRF_STEP:
+                break
+            slope = abs((over[1] - under[1]) / (over[0] - under[0])) or slope
+        known = under or over
+        assert known is not None
+        # A little below the limit, so that the next trial is likely to be the last.
+        crf = known[0] + goal.sign * (known[1] + _NEAR / 2) / slope
+        crf = min(max(round(crf / CRF_STEP) * CRF_STEP, goal.low), goal.high)
+        if over and under:
+            inner = sorted((over[0] + goal.sign * CRF_STEP, under[0] - goal.sign * CRF_STEP))
+            crf = min(max(crf, inner[0]), inner[1])
+        elif crf == known[0]:
+            crf = min(max(crf + goal.sign * CRF_STEP * (1 if over else -1), goal.low), goal.high)
+    if under is None:
+        return Found(goal.safe, math.nan, slope) if over and over[0] != goal.safe else None
+    return Found(under[0], goal.limit * math.exp(under[1]), slope)
 
 
-def _on_grid(crf: float) -> float:
-    return math.floor(crf / CRF_STEP) * CRF_STEP
+def adjusted(crfs: Sequence[float], figures: Sequence[float], goal: Goal, slope: float) -> list[float] | None:
+    """Return crfs for the chunks of a movie that is over its limit: few of them moved, and by little.
+
+    Parameters
+    ----------
+    crfs, figures : sequence of float
+        Of each chunk.
+    goal : Goal
+        For the sum of the figures.
+    slope : float > 0
+        See `Found`.
+
+    Returns
+    -------
+    list of float or None
+        None if nothing can be moved any more.
+
+    Examples
+    --------
+    >>> adjusted([30, 30, 30], [40, 50, 20], Goal("bytes", 108, 1, 63), slope=0.06)
+    [30, 31.0, 30]
+    >>> adjusted([63], [40], Goal("bytes", 30, 1, 63), slope=0.06) is None
+    True
+    """
+    excess = sum(figures) - goal.limit
+    moved = list(crfs)
+    for move in _MOVES:
+        there = [min(max(crf + goal.sign * move * CRF_STEP, goal.low), goal.high) for crf in crfs]
+        saved = [f * -math.expm1(-slope * abs(b - a)) for f, a, b in zip(figures, crfs, there, strict=True)]
+        moved = there
+        if sum(saved) >= _SPARE * excess:
+            chosen, total = set[int](), 0.0
+            for n in sorted(range(len(crfs)), key=lambda n: -saved[n]):
+                if total < _SPARE * excess:
+                    chosen.add(n)
+                    total += saved[n]
+            return [there[n] if n in chosen else crfs[n] for n in range(len(crfs))]
+    return moved if moved != list(crfs) else None

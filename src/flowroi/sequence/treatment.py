@@ -35,6 +35,9 @@ _LEAST = np.float32(1e-4)
 class Treatment(Protocol):
     """Treats the background of a movie's frames, one after the other."""
 
+    def learn(self, frame: Frame, roi: FrameRoi | None) -> None:
+        """Take note of a frame."""
+
     def apply(self, frame: Frame, roi: FrameRoi | None) -> Frame:
         """Return the next frame (Y, X), uint8 or uint16, treated: same shape, dtype and grey scale."""
 
@@ -42,7 +45,7 @@ class Treatment(Protocol):
         """Return name, parameters and what a viewer sees outside the cells, ready for JSON."""
 
 
-def open_treatment(name: Background, *, peak: int) -> Treatment:
+def open_treatment(name: Background, *, peak: int, gop: int = 64) -> Treatment:  # noqa: ARG001
     """Return a treatment that has seen no frame yet.
 
     Parameters
@@ -82,14 +85,20 @@ def kept_share(roi: FrameRoi) -> Plane:
 
 
 class _Untouched:
+    def learn(self, frame: Frame, roi: FrameRoi | None) -> None:
+        self.apply(frame, roi)
+
     def apply(self, frame: Frame, roi: FrameRoi | None) -> Frame:  # noqa: ARG002
         return frame
 
     def describe(self) -> dict[str, Any]:
-        return {"name": "none", "parameters": {}, "outside_the_cells": "the frame as recorded"}
+        return {"treatment": "none", "parameters": {}, "outside_the_cells": "the frame as recorded"}
 
 
 class _Fill:
+    def learn(self, frame: Frame, roi: FrameRoi | None) -> None:
+        self.apply(frame, roi)
+
     def __init__(self, peak: int) -> None:
         self._peak = peak
         self._seen = 0
@@ -111,13 +120,16 @@ class _Fill:
 
     def describe(self) -> dict[str, Any]:
         return {
-            "name": "fill",
+            "treatment": "fill",
             "parameters": {**_BLEND, "window_sigma_px": _WINDOW_SIGMA_PX, "new_frame_share": _FILL_SHARE},
             "outside_the_cells": "the local mean of the background over the last frames: neither texture nor noise",
         }
 
 
 class _Plate:
+    def learn(self, frame: Frame, roi: FrameRoi | None) -> None:
+        self.apply(frame, roi)
+
     def __init__(self, peak: int) -> None:
         self._peak = peak
         self._sum: Plane | None = None
@@ -160,7 +172,7 @@ class _Plate:
 
     def describe(self) -> dict[str, Any]:
         return {
-            "name": "plate",
+            "treatment": "plate",
             "parameters": {**_BLEND, "new_frame_share": _PLATE_SHARE, "smoothing_sigma_px": _PLATE_SIGMA_PX},
             "outside_the_cells": "the average scene without cells over the last frames, slightly smoothed",
         }

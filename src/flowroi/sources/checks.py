@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,29 @@ import numpy.typing as npt
 
 _SATURATED_SHARE = 0.25
 _MAX_LISTED_RANGES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class FrameFacts:
+    """What a frame looks like by itself: its CRC-32, its largest sample, and whether it is odd in some way."""
+
+    checksum: int
+    highest: int
+    constant: bool
+    saturated: bool
+    zero_tail: bool
+
+    @classmethod
+    def of(cls, frame: npt.NDArray[Any], significant_bits: int) -> FrameFacts:
+        """Look at a frame whose samples are said to use so many bits."""
+        low, high = int(frame.min()), int(frame.max())
+        # A checksum, not the frame itself: its consumer may write into it.
+        checksum = zlib.crc32(frame.data)
+        if low == high:
+            return cls(checksum, high, frame.size > 1, saturated=False, zero_tail=False)
+        peak = 2**significant_bits - 1
+        saturated = high >= peak and np.count_nonzero(frame >= peak) > _SATURATED_SHARE * frame.size
+        return cls(checksum, high, constant=False, saturated=bool(saturated), zero_tail=_has_zero_tail(frame))
 
 
 class FrameChecks:
@@ -36,22 +60,20 @@ class FrameChecks:
 
     def observe(self, t: int, frame: npt.NDArray[Any]) -> None:
         """Look at the next frame, in order."""
-        low, high = int(frame.min()), int(frame.max())
-        self._highest = max(self._highest, high)
+        self.note(t, FrameFacts.of(frame, self._significant_bits))
+
+    def note(self, t: int, facts: FrameFacts) -> None:
+        """Take in what the next frame looks like, in order."""
+        self._highest = max(self._highest, facts.highest)
         self._seen += 1
-        # A checksum, not the frame itself: its consumer may write into it.
-        checksum = zlib.crc32(frame.data)
-        if checksum == self._previous_sum:
+        if facts.checksum == self._previous_sum:
             self._repeated.append(t)
-        self._previous_sum = checksum
-        if low == high:
-            if frame.size > 1:
-                self._constant.append(t)
-            return
-        peak = 2**self._significant_bits - 1
-        if high >= peak and np.count_nonzero(frame >= peak) > _SATURATED_SHARE * frame.size:
+        self._previous_sum = facts.checksum
+        if facts.constant:
+            self._constant.append(t)
+        if facts.saturated:
             self._saturated.append(t)
-        if _has_zero_tail(frame):
+        if facts.zero_tail:
             self._zero_tail.append(t)
 
     def messages(self) -> tuple[str, ...]:

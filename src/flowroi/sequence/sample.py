@@ -1,0 +1,82 @@
+"""A sample of a movie, on which its quality factor is searched."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from flowroi.sequence.chunk import CodedChunk
+from flowroi.sequence.treated import Treated, TreatedFrame
+
+# A key frame, and a whole pyramid of the frames between.
+WINDOW_FRAMES = 33
+# Up to so many frames, the sample is the movie.
+WHOLE_FRAMES = 64
+_FEWEST_WINDOWS, _MOST_WINDOWS = 2, 8
+_FRAMES_A_WINDOW = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Windows of a movie, treated and held in memory.
+
+    Attributes
+    ----------
+    windows : list of list of TreatedFrame
+    total : int
+        Frames of the movie.
+    gop : int
+        Frames from key frame to key frame.
+    trials : dict
+        What was coded already, by crf.
+    """
+
+    windows: list[list[TreatedFrame]]
+    total: int
+    gop: int
+    trials: dict[float, list[CodedChunk]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, treated: Treated, chunks: list[range], pool: Executor) -> Sample:
+        """Take windows from all over a movie; of a short one, all of its chunks."""
+        total = chunks[-1].stop
+        places = chunks
+        if total > WHOLE_FRAMES:
+            size = min(WINDOW_FRAMES, treated.gop)
+            count = min(max(math.ceil(total / _FRAMES_A_WINDOW), _FEWEST_WINDOWS), _MOST_WINDOWS)
+            starts = np.linspace(0, total - size, count).astype(int).tolist()
+            places = [range(start, start + size) for start in starts]
+        return cls(list(pool.map(lambda place: list(treated.frames(place)), places)), total, treated.gop)
+
+    @property
+    def whole(self) -> bool:
+        """Whether this is the movie."""
+        return sum(map(len, self.windows)) == self.total
+
+    @property
+    def coded_frames(self) -> int:
+        """Frames that were coded in all trials."""
+        return len(self.trials) * sum(map(len, self.windows))
+
+    def coded(
+        self, crf: float, code: Callable[[list[TreatedFrame], float], CodedChunk], pool: Executor
+    ) -> list[CodedChunk]:
+        """Return the windows, coded at a crf."""
+        if crf not in self.trials:
+            self.trials[crf] = list(pool.map(code, self.windows, [crf] * len(self.windows)))
+        return self.trials[crf]
+
+    def movie_bytes(self, coded: list[CodedChunk]) -> float:
+        """Return how many bytes the whole movie takes, as the windows tell: they hold more than their share of keys."""
+        stored = sum(chunk.facts.size_bytes for chunk in coded)
+        frames = sum(len(chunk.packets) for chunk in coded)
+        if self.whole or frames == len(coded):
+            return stored * self.total / frames
+        keys = sum(len(chunk.packets[0].data) for chunk in coded) / len(coded)
+        inner = (stored - keys * len(coded)) / (frames - len(coded))
+        groups = math.ceil(self.total / self.gop)
+        return groups * keys + (self.total - groups) * inner

@@ -1,0 +1,152 @@
+"""Unfinished work that outlives a crash: the chunks that are coded already, in a hidden folder beside the archive."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from flowroi.archives.atomic import discard
+from flowroi.archives.manifest import canonical_json, sha256
+from flowroi.errors import CorruptDataError, OutputExistsError, printable
+from flowroi.sequence.chunk import CodedChunk
+
+_PLAN = "plan.json"
+_LOCK = "lock"
+
+
+class Work:
+    """The folder of one compression; a context manager that holds it against a second writer.
+
+    Leaving it removes the folder unless there is something worth going on with: chunks, and no finished archive.
+
+    Parameters
+    ----------
+    target : Path
+        The archive to be.
+    plan : dict
+        All that decides on the archive's bytes, ready for JSON: another plan cannot go on with this work.
+    overwrite : bool
+        Whether the unfinished work of another plan may be dropped.
+
+    Raises
+    ------
+    OutputExistsError
+        If another process is at it, or the folder holds the work of another plan.
+    """
+
+    def __init__(self, target: Path, plan: dict[str, Any], *, overwrite: bool) -> None:
+        self.folder = target.with_name(f".{target.name}.flowroi-work")
+        self._plan = canonical_json(plan)
+        self._overwrite = overwrite
+        self._lock: Any = None
+        self.finished = False
+
+    def __enter__(self) -> Work:
+        self.folder.mkdir(exist_ok=True)
+        self._lock = (self.folder / _LOCK).open("w")
+        try:
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise OutputExistsError(
+                    "another process is writing this archive; wait for it, or stop it", path=self.folder
+                ) from error
+            self._meet_plan()
+        except BaseException:
+            self._lock.close()
+            raise
+        return self
+
+    def _meet_plan(self) -> None:
+        known = self.folder / _PLAN
+        if known.exists() and known.read_bytes() != self._plan:
+            if not self._overwrite:
+                raise OutputExistsError(
+                    "unfinished work of other settings, another input or another release is here: finish it with "
+                    "those, remove the folder, or overwrite",
+                    path=self.folder,
+                )
+            for file in self.folder.iterdir():
+                if file.name != _LOCK:
+                    file.unlink()
+        if not known.exists():
+            _write(known, self._plan)
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if error is not None and self.chunks_kept:
+            error.add_note(
+                f"{self.chunks_kept} finished chunks are kept in {printable(str(self.folder))}: the same command goes "
+                "on from there; remove that folder to start afresh"
+            )
+        if self.finished or not self.chunks_kept:
+            # Under the lock, so that nobody finds the folder half removed.
+            discard(self.folder)
+        self._lock.close()
+
+    @property
+    def chunks_kept(self) -> int:
+        """How many chunks are coded."""
+        return len(list(self.folder.glob("chunk-??????")))
+
+    def remembered(self, name: str) -> Any:
+        """Return a decision of an earlier run; None where there is none."""
+        with suppress(FileNotFoundError):
+            return json.loads((self.folder / f"{name}.json").read_bytes())
+        return None
+
+    def remember(self, name: str, value: Any) -> None:
+        """Keep a decision, so that a later run goes on with the same."""
+        _write(self.folder / f"{name}.json", canonical_json(value))
+
+    def keep(self, number: int, chunk: CodedChunk) -> None:
+        """Store a chunk; it is on the disk when this returns."""
+        _write(self._file(number), chunk.to_bytes())
+
+    def load(self, number: int) -> CodedChunk | None:
+        """Return a chunk of this or an earlier run; None if there is none, or not a whole one."""
+        try:
+            return CodedChunk.from_bytes(self._file(number).read_bytes())
+        except FileNotFoundError:
+            return None
+        except CorruptDataError:
+            self._file(number).unlink()
+            return None
+
+    def load_all(self, count: int) -> Iterator[CodedChunk]:
+        """Yield the chunks in order, one at a time; raises CorruptDataError if one is not there any more."""
+        for number in range(count):
+            chunk = self.load(number)
+            if chunk is None:
+                raise CorruptDataError("a chunk that was coded is gone or damaged; start again", path=self.folder)
+            yield chunk
+
+    def _file(self, number: int) -> Path:
+        return self.folder / f"chunk-{number:06d}"
+
+
+def plan_of(source: Any, settings: dict[str, Any], provenance: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what decides on an archive's bytes: the input, by its content, and the settings."""
+    content: Any = provenance
+    if not provenance:
+        content = sha256(b"".join(sha256(source.read(t).tobytes()).encode() for t in range(len(source))))
+    return {"input": content, "name": source.name, "shape": list(source.shape), "settings": settings}
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file that is whole or not there, whatever happens."""
+    temporary = path.with_name(f"{path.name}.part")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    handle = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
