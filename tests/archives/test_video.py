@@ -1,5 +1,7 @@
 """Reading video archives."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -87,13 +89,27 @@ def test_a_changed_manifest_is_found(archive_path, tmp_path):
         flowroi.open_archive(changed)
 
 
-def test_it_is_a_source_like_any_video(archive_path):
-    with flowroi.open_archive(archive_path) as archive:
-        first = archive[0]
-    from flowroi.sources import open_source
+def test_it_is_a_source_of_its_own_frames(archive_path):
+    with flowroi.open_archive(archive_path) as archive, flowroi.open_source(archive_path) as source:
+        assert source.shape == archive.shape
+        assert source.dtype == archive.dtype
+        assert source.significant_bits == 8
+        for t in (3, 19, 0):
+            np.testing.assert_array_equal(source.read(t), archive[t])
+        assert source.provenance()[0]["size_bytes"] == archive_path.stat().st_size
 
-    with open_source(archive_path) as source:
-        assert source.shape == (20, 96, 128)
-        frame = source.read(0)
-    shift = 2 if frame.dtype == np.uint16 else 0
-    np.testing.assert_allclose(frame.astype(int) >> shift, first, atol=1)
+
+def test_a_second_generation_remembers_the_first(archive_path, tmp_path):
+    flowroi.compress(archive_path, tmp_path / "b.mkv", codec="hevc", rate=30, preset=8)
+    with flowroi.open_archive(archive_path) as first, flowroi.open_archive(tmp_path / "b.mkv") as second:
+        assert second.manifest["lossy_ratio"][:1] == first.manifest["lossy_ratio"]
+        assert len(second.manifest["lossy_ratio"]) == 2
+
+
+def test_threads_read_what_one_alone_reads(archive_path):
+    with flowroi.open_archive(archive_path) as archive:
+        alone = archive[:]
+        order = np.random.default_rng(0).permutation(np.repeat(np.arange(20), 5)).tolist()
+        with ThreadPoolExecutor(8) as pool:
+            for t, frame in zip(order, pool.map(archive.__getitem__, order), strict=True):
+                np.testing.assert_array_equal(frame, alone[t])

@@ -1,137 +1,35 @@
-"""The video archive: MKV or MP4 files that players show, one for the whole movie or a folder of one for each chunk."""
+"""Reads video archives: MKV or MP4 files that players show, one for the whole movie or a folder of them."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from flowroi.archives.atomic import discard, publish, refuse_existing, temporary_beside
-from flowroi.archives.base import Archive, ArchiveLayout, Frame, Mask, layout_facts
+from flowroi.archives.base import Archive, Frame, Mask
 from flowroi.archives.manifest import (
-    MANIFEST_NAME,
-    FrameRecord,
-    canonical_json,
     parse,
     read_folder_manifest,
-    seal,
     sha256,
 )
 from flowroi.archives.video_file import (
     MUXERS,
     Packet,
     VideoFile,
-    append_manifest,
     digest_of_movie,
     interval_of,
     read_manifest,
-    write_video,
 )
-from flowroi.errors import CorruptDataError, FlowRoIError, InvalidParameterError, MissingInputError, VerificationError
+from flowroi.errors import CorruptDataError, FlowRoIError, MissingInputError
 from flowroi.sequence.encoder import SequenceFormat, to_samples
 
-FOLDER = "mkv-folder"
 # Frames of a group of pictures that are remembered: readers go on, or a little back.
 _REMEMBERED = 8
-
-
-class VideoWriter:
-    """Writes a movie; `finish` makes the archive appear, anything else leaves no trace.
-
-    Parameters
-    ----------
-    target : Path
-        `NAME.mkv`, `NAME.mp4`, or a folder, which gets an MKV file for each chunk.
-    layout : ArchiveLayout
-    sequence : SequenceFormat
-    overwrite : bool
-    """
-
-    def __init__(self, target: Path, layout: ArchiveLayout, sequence: SequenceFormat, *, overwrite: bool) -> None:
-        refuse_existing(target, overwrite=overwrite)
-        if not target.parent.is_dir():
-            raise MissingInputError("no such folder; nothing was written: make it first", path=target.parent)
-        self.target = target
-        self.layout = layout
-        self.sequence = sequence
-        self.format = format_of_video(target)
-        self._muxer = MUXERS.get(target.suffix.lower(), "matroska")
-        self._interval_s = interval_of(layout.frame_interval_s)
-        self._overwrite = overwrite
-        self._temporary = temporary_beside(target)
-        self._records: list[FrameRecord] = []
-        self._files: list[dict[str, Any]] = []
-        self._finished = False
-
-    def write(self, chunks: Iterable[Sequence[Packet]]) -> None:
-        """Write the whole movie: its chunks in order, each with its packets in order of decoding, counted from 0."""
-        if self.format == FOLDER:
-            self._temporary.mkdir()
-            for chunk in chunks:
-                self._write_file(self._temporary / f"t{len(self._records):06d}.mkv", chunk)
-        else:
-            self._write_file(self._temporary, _in_a_row(chunks))
-        if len(self._records) != self.layout.shape[0]:
-            raise VerificationError(
-                f"the encoder wrote {len(self._records)} packets for {self.layout.shape[0]} frames; nothing was kept",
-                path=self.target,
-            )
-
-    def _write_file(self, path: Path, packets: Iterable[Packet]) -> None:
-        write_video(path, self._muxer, self.sequence, self._interval_s, packets)
-        # What the file holds, not what the encoder gave: muxers change packets.
-        first = len(self._records)
-        found = sorted((p.pts, p.key, len(p.data), sha256(p.data)) for p in self._reader(path).packets())
-        for n, (pts, key, size, digest) in enumerate(found):
-            if pts != n or key != (n % self.sequence.gop == 0):
-                raise VerificationError(
-                    f"frame {first + n} came back as {'a key' if key else 'an inner'} frame at {pts}; nothing was kept",
-                    path=self.target,
-                )
-            self._records.append(FrameRecord(self.layout.frame_names[first + n], size, digest))
-        size = path.stat().st_size
-        facts = {"size_bytes": size, "sha256": digest_of_movie(path, size)}
-        self._files.append(facts if self.format != FOLDER else {"name": path.name, "frames": len(found), **facts})
-
-    def _reader(self, path: Path) -> VideoFile:
-        return VideoFile(path, self._muxer, self._interval_s)
-
-    @property
-    def sizes(self) -> list[int]:
-        """Bytes of every frame's packet, in order of time."""
-        return [record.size_bytes for record in self._records]
-
-    def finish(self, content: dict[str, Any]) -> Path:
-        """Add the manifest and rename the archive into place."""
-        content = {
-            **content,
-            **layout_facts(self.layout, self.format),
-            "sequence": {
-                "codec": self.sequence.codec,
-                "preset": self.sequence.preset,
-                "gop": self.sequence.gop,
-                **self.sequence.describe(),
-            },
-            "files": self._files,
-        }
-        text = canonical_json(seal(content, self._records))
-        if self.format == FOLDER:
-            (self._temporary / MANIFEST_NAME).write_bytes(text)
-        else:
-            append_manifest(self._temporary, self._muxer, text)
-        publish(self._temporary, self.target, overwrite=self._overwrite)
-        self._finished = True
-        return self.target
-
-    def __enter__(self) -> VideoWriter:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if not self._finished:
-            discard(self._temporary)
+# Groups of pictures under way, for as many readers.
+_MOST_GROUPS = 4
 
 
 class VideoArchive(Archive):
@@ -153,7 +51,7 @@ class VideoArchive(Archive):
         self._interval_s = interval_of(self.manifest["frame_interval_s"])
         self._starts = self._starts_of_files()
         self._lock = RLock()
-        self._group: _Group | None = None
+        self._groups: OrderedDict[int, _Group] = OrderedDict()
 
     def _starts_of_files(self) -> list[int]:
         starts, at = [], 0
@@ -224,21 +122,26 @@ class VideoArchive(Archive):
         raise MissingInputError("a video archive keeps no masks", path=self.path, frame=t)
 
     def _decoded(self, t: int) -> Frame:
+        first, place = self._place_of(t)
+        key = first + self._key_of(place)
         with self._lock:
-            first, place = self._place_of(t)
-            key = first + self._key_of(place)
-            if self._group is None or self._group.start != key or not self._group.reaches(t - key):
-                self._group = _Group(key, self._pictures(first, key))
-            try:
-                return self._group.frame(t - key).copy()
-            except BaseException:
-                # A generator that failed has nothing more to give.
-                self._group = None
-                raise
+            group = self._groups.pop(key, None)
+            if group is None or not group.reaches(t - key):
+                group = _Group(self._pictures(first, key))
+            # Whoever decodes has the group to himself; the others may go on with theirs.
+        try:
+            frame = group.frame(t - key).copy()
+        except StopIteration as error:
+            raise CorruptDataError("the frame did not come out of its group", path=self.path, frame=t) from error
+        with self._lock:
+            self._groups[key] = group
+            while len(self._groups) > _MOST_GROUPS:
+                self._groups.popitem(last=False)
+        return frame
 
     def close(self) -> None:
         """Forget what is held; nothing stays open between reads."""
-        self._group = None
+        self._groups.clear()
 
     def _file_of(self, first: int) -> VideoFile:
         path = self._path_of(self._starts.index(first))
@@ -299,8 +202,7 @@ class VideoArchive(Archive):
 class _Group:
     """A group of pictures that is being decoded: the last few frames, and those to come."""
 
-    def __init__(self, start: int, pictures: Iterator[Frame]) -> None:
-        self.start = start
+    def __init__(self, pictures: Iterator[Frame]) -> None:
         self._pictures = pictures
         self._next = 0
         self._recent: OrderedDict[int, Frame] = OrderedDict()
@@ -327,7 +229,7 @@ def _decode(decoder: Any, packets: Iterable[Packet], archive: VideoArchive, star
         for packet in packets:
             expected += 1
             coded = av.Packet(packet.data)
-            coded.pts, coded.dts = packet.pts, packet.dts
+            coded.pts = packet.pts
             for picture in decoder.decode(coded):
                 seen += 1
                 yield archive.to_frame(picture)
@@ -338,30 +240,3 @@ def _decode(decoder: Any, packets: Iterable[Packet], archive: VideoArchive, star
         raise CorruptDataError(f"cannot be decoded: {error}", path=archive.path, frame=start + seen) from error
     if seen != expected:
         raise CorruptDataError(f"{expected} packets decode to {seen} frames", path=archive.path, frame=start)
-
-
-def format_of_video(target: Path) -> str:
-    """Return the format that a name tells: "mkv", "mp4", or "mkv-folder" for a name without a suffix.
-
-    Examples
-    --------
-    >>> format_of_video(Path("a.mkv")), format_of_video(Path("a"))
-    ('mkv', 'mkv-folder')
-    """
-    suffix = target.suffix.lower()
-    if suffix in MUXERS:
-        return suffix[1:]
-    if suffix == "" or target.is_dir():
-        return FOLDER
-    raise InvalidParameterError(
-        f"the output is {target.name!r}; expected NAME.mkv, NAME.mp4, or a folder, with the codecs of videos"
-    )
-
-
-def _in_a_row(chunks: Iterable[Sequence[Packet]]) -> Iterator[Packet]:
-    """Yield the packets of one file: each chunk begins where the one before ended."""
-    first = 0
-    for chunk in chunks:
-        for packet in chunk:
-            yield Packet(packet.pts + first, packet.dts + first, packet.key, packet.data)
-        first += len(chunk)

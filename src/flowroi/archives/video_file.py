@@ -32,15 +32,14 @@ class Packet:
 
     Attributes
     ----------
-    pts, dts : int
-        When it is shown and when decoded, in frames from the file's first.
+    pts : int
+        Which frame it shows, counted from the file's first.
     key : bool
         Whether it opens a group of pictures.
     data : bytes
     """
 
     pts: int
-    dts: int
     key: bool
     data: bytes
 
@@ -76,11 +75,12 @@ def write_video(
             stream = container.add_stream(ENCODERS[layout.codec], rate=1 / interval_s, options=layout.options(30))
             configured(stream.codec_context, layout, interval_s)
             container.start_encoding()
-            for packet in packets:
+            for n, packet in enumerate(packets):
                 coded = av.Packet(packet.data)
                 coded.stream = stream
                 coded.time_base = interval_s
-                coded.pts, coded.dts, coded.duration = packet.pts, packet.dts, 1
+                # Encoders tell other times of decoding now and then, for the same packets.
+                coded.pts, coded.dts, coded.duration = packet.pts, n - layout.reordered, 1
                 coded.is_keyframe = packet.key
                 container.mux(coded)
     except av.error.FFmpegError as error:
@@ -112,8 +112,7 @@ class VideoFile:
             for packet in container.demux(stream):
                 if packet.size:
                     pts = round(packet.pts * stream.time_base / self._interval_s)
-                    dts = pts if packet.dts is None else round(packet.dts * stream.time_base / self._interval_s)
-                    yield Packet(pts, dts, bool(packet.is_keyframe), bytes(packet))
+                    yield Packet(pts, bool(packet.is_keyframe), bytes(packet))
 
     def decoder(self) -> Any:
         """Return a decoder (a PyAV codec context) for the packets."""
@@ -183,6 +182,14 @@ def read_manifest(path: Path) -> tuple[bytes, int]:
         if file.read() != element:
             raise CorruptDataError("the element that holds the manifest was changed", path=path)
     return text, size - len(element)
+
+
+def has_manifest(path: Path) -> bool:
+    """Whether a file ends as archives of ours do."""
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - len(_MARK)))
+        return file.read() == _MARK
 
 
 def digest_of_movie(path: Path, size: int) -> str:

@@ -16,9 +16,9 @@ from flowroi.archives.video_file import Packet
 from flowroi.errors import CorruptDataError, FlowRoIError, UnsupportedFormatError, VerificationError
 from flowroi.extras import need
 from flowroi.metrics.image import PooledError
-from flowroi.roi.frame_roi import RoiDiagnostics
+from flowroi.roi.frame_roi import Mask, RoiDiagnostics
 from flowroi.sequence.encoder import SequenceFormat, open_encoder, picture_of, to_samples
-from flowroi.sequence.treated import TreatedFrame
+from flowroi.sequence.treated import Frame, TreatedFrame
 from flowroi.sources.checks import FrameFacts
 
 _DIGEST_BYTES = 64
@@ -59,7 +59,7 @@ class CodedChunk:
         head = canonical_json(
             {
                 "crf": self.facts.crf,
-                "packets": [[p.pts, p.dts, p.key, len(p.data)] for p in self.packets],
+                "packets": [[p.pts, p.key, len(p.data)] for p in self.packets],
                 "frames": [asdict(frame) for frame in self.facts.frames],
             }
         )
@@ -75,8 +75,8 @@ class CodedChunk:
         at = 8 + int.from_bytes(body[:8], "big")
         head = json.loads(body[8:at])
         packets = []
-        for pts, dts, key, size in head["packets"]:
-            packets.append(Packet(pts, dts, key, body[at : at + size]))
+        for pts, key, size in head["packets"]:
+            packets.append(Packet(pts, key, body[at : at + size]))
             at += size
         frames = (
             CodedFrame(_roi(frame["roi"]), PooledError(**frame["error"]), FrameFacts(**frame["facts"]))
@@ -112,7 +112,8 @@ class _Coding:
         self.encoder = open_encoder(layout, crf, interval_s)
         self.decoder: Any = None
         self.packets: list[Packet] = []
-        self.waiting: deque[TreatedFrame] = deque()
+        # As recorded, where it counts, and what is known of the RoI.
+        self.waiting: deque[tuple[Frame, Mask, RoiDiagnostics]] = deque()
         self.done: list[CodedFrame] = []
 
     def run(self, frames: Iterable[TreatedFrame]) -> CodedChunk:
@@ -121,7 +122,7 @@ class _Coding:
                 picture = picture_of(frame.treated, self.layout, n, self.interval_s)
             except FlowRoIError as error:
                 raise type(error)(error.message, frame=frame.t) from error
-            self.waiting.append(frame)
+            self.waiting.append((frame.raw, frame.inside, frame.roi))
             self._take(self.encoder.encode(picture))
         self._take(self.encoder.encode(None))
         if self.decoder is not None:
@@ -141,18 +142,17 @@ class _Coding:
                 self.decoder.extradata = self.encoder.extradata
                 self.decoder.thread_count = 1
             pts = round(packet.pts * packet.time_base / self.interval_s)
-            dts = round(packet.dts * packet.time_base / self.interval_s)
             data = bytes(packet)
-            self.packets.append(Packet(pts, dts, bool(packet.is_keyframe), data))
+            self.packets.append(Packet(pts, bool(packet.is_keyframe), data))
             self._measure(self.decoder.decode(av.Packet(data)))
 
     def _measure(self, pictures: list[Any]) -> None:
         for picture in pictures:
-            frame = self.waiting.popleft()
+            raw, inside, roi = self.waiting.popleft()
             decoded = to_samples(picture, self.layout, self.dtype)
-            error = PooledError.between(frame.raw, decoded, frame.inside)
-            facts = FrameFacts.of(frame.raw, self.layout.significant_bits)
-            self.done.append(CodedFrame(frame.roi, error, facts))
+            error = PooledError.between(raw, decoded, inside)
+            facts = FrameFacts.of(raw, self.layout.significant_bits)
+            self.done.append(CodedFrame(roi, error, facts))
 
 
 def _whole(crf: float, packets: Sequence[Packet], frames: Iterable[CodedFrame]) -> CodedChunk:

@@ -82,6 +82,11 @@ class SequenceFormat:
         return height, width
 
     @property
+    def reordered(self) -> int:
+        """How many frames later than in order of time a packet may come: HEVC's pyramid is two deep."""
+        return 0 if self.codec == "av1" else 2
+
+    @property
     def pixel_format(self) -> str:
         """FFmpeg's name: SVT-AV1 takes no grey, so that its chroma is constant."""
         if self.codec == "av1":

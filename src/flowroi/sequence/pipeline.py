@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from flowroi.archives.base import ArchiveLayout
-from flowroi.archives.video import FOLDER, VideoWriter, format_of_video
 from flowroi.archives.video_file import interval_of
+from flowroi.archives.video_writer import FOLDER, VideoWriter, format_of_video
 from flowroi.codec.encoder import ROUNDING_NOISE
 from flowroi.errors import InvalidParameterError
 from flowroi.extras import need

@@ -18,6 +18,9 @@ WINDOW_FRAMES = 33
 WHOLE_FRAMES = 64
 _FEWEST_WINDOWS, _MOST_WINDOWS = 2, 8
 _FRAMES_A_WINDOW = 500
+# Of large frames, the sample holds fewer.
+_MOST_BYTES = 3 << 27
+_FEWEST_FRAMES = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,11 @@ class Sample:
         if total > WHOLE_FRAMES:
             size = min(WINDOW_FRAMES, treated.gop)
             count = min(max(math.ceil(total / _FRAMES_A_WINDOW), _FEWEST_WINDOWS), _MOST_WINDOWS)
+            # As recorded, as treated, and the mask.
+            frame_bytes = math.prod(treated.source.shape[1:]) * (2 * treated.source.dtype.itemsize + 1)
+            affordable = max(_MOST_BYTES // frame_bytes, _FEWEST_FRAMES)
+            count = min(count, max(affordable // size, 1))
+            size = min(size, affordable // count)
             starts = np.linspace(0, total - size, count).astype(int).tolist()
             places = [range(start, start + size) for start in starts]
         return cls(list(pool.map(lambda place: list(treated.frames(place)), places)), total, treated.gop)

@@ -82,7 +82,7 @@ def find_crf(measure: Callable[[float], float], goal: Goal, start: float, slope:
     --------
     >>> found = find_crf(lambda crf: 1e6 * 0.93**crf, Goal("bytes", 1e5, 1, 63), start=35, slope=0.06)
     >>> found.crf, round(found.figure)
-    (32.0, 98054)
+    (31.75, 99847)
     """
     over: tuple[float, float] | None = None  # (crf, logarithm of figure over limit)
     under: tuple[float, float] | None = None
@@ -136,7 +136,7 @@ def adjusted(crfs: Sequence[float], figures: Sequence[float], goal: Goal, slope:
     Examples
     --------
     >>> adjusted([30, 30, 30], [40, 50, 20], Goal("bytes", 108, 1, 63), slope=0.06)
-    [30, 31.0, 30]
+    [30.5, 30.5, 30]
     >>> adjusted([63], [40], Goal("bytes", 30, 1, 63), slope=0.06) is None
     True
     """

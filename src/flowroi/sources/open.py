@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def open_source(
     ----------
     path_or_array : path or ndarray
         Folder of images (BMP, PNG, TIFF, JPEG 2000), one such image, TIFF or OME-TIFF, AVI/MP4/MKV (needs
-        `flowroi[video]`), `.npy`, or an array (T, Y, X) or (Y, X). uint8 or uint16, grey.
+        `flowroi[video]`), a video archive of ours, `.npy`, or an array (T, Y, X) or (Y, X). uint8 or uint16, grey.
     pattern : str, optional
         For folders: a regular expression searched in the file names, with a named group `time` (or `t`), e.g.
         `r"_t(?P<time>\d+)_data\.bmp$"`. Names without a match are left out. Without it, the names must be equal but for
@@ -89,6 +90,10 @@ def _open_path(path: Path, pattern: str | None, channel: int | None, max_pixels:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise MissingInputError(f"cannot be opened ({reason}); expected {_FORMATS}", path=path) from error
+    archive = _video_archive(path, stat.S_ISDIR(mode))
+    if archive is not None:
+        _refuse_unused(path, "an archive", pattern=pattern, channel=channel)
+        return archive(max_pixels)
     if stat.S_ISDIR(mode):
         from flowroi.sources.folder import ImageFilesSource
 
@@ -114,6 +119,30 @@ def _open_path(path: Path, pattern: str | None, channel: int | None, max_pixels:
 
         return ImageFilesSource(path, [path], channel=channel, max_pixels=max_pixels)
     raise UnsupportedFormatError(f"the suffix is {suffix!r}; expected {_FORMATS}; it was not opened", path=path)
+
+
+def _video_archive(path: Path, is_folder: bool) -> Callable[[int], Source] | None:
+    """Return what opens an archive of ours in video files; None for anything else."""
+    if is_folder:
+        if not (path / "manifest.json").is_file() or not any(path.glob("*.mkv")):
+            return None
+        files = sorted(path.glob("*.mkv"))
+    else:
+        from flowroi.archives.video_file import has_manifest
+
+        if path.suffix.lower() not in (".mkv", ".mp4") or not stat.S_ISREG(path.stat().st_mode):
+            return None
+        if not has_manifest(path):
+            return None
+        files = [path]
+
+    def opened(max_pixels: int) -> Source:
+        from flowroi.archives import open_archive
+        from flowroi.sources.archive import ArchiveSource
+
+        return ArchiveSource(open_archive(path), files, max_pixels=max_pixels)
+
+    return opened
 
 
 def _refuse_unused(path: Path | None, kind: str, *, pattern: str | None = None, channel: int | None = None) -> None:
