@@ -4,6 +4,7 @@ import contextlib
 import json
 import pickle
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -73,10 +74,14 @@ def test_groups_of_pictures_decode_alone(key):
 
 
 @every
-def test_the_same_bytes_every_time(key):
-    movie = synthetic_movie(frames=10, height=80, width=96, cells=4, seed=2).frames
+@pytest.mark.parametrize("width", [96, 272])
+def test_the_same_bytes_every_time_and_whoever_codes_beside_it(key, width):
+    movie = synthetic_movie(frames=10, height=80, width=width, cells=4, seed=2).frames
     codec = PlainVideo(key, gop=4)
-    assert coded(pickle.loads(pickle.dumps(codec)), movie) == coded(codec, movie)
+    alone = coded(pickle.loads(pickle.dumps(codec)), movie, crf=25)
+    with ThreadPoolExecutor(3) as pool:
+        beside = list(pool.map(lambda crf: coded(codec, movie, crf=crf), (25, 18, 25, 35, 25, 25)))
+    assert all(beside[n] == alone for n in (0, 2, 4, 5))
 
 
 @every
