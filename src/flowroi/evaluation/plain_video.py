@@ -25,7 +25,7 @@ from flowroi.sources.pixels import bits_of
 
 # What is coded to learn how sizes follow the quality: windows all over the movie, at these places in the codec's range.
 _WINDOWS, _WINDOW_FRAMES = 3, 12
-_TRIALS = (0.1, 0.3, 0.5, 0.75, 1.0)
+_TRIALS = (0.0, 0.2, 0.4, 0.7, 1.0)
 # Frames that wait for an encoder: what it holds itself is far more.
 _WAITING = 4
 _PATIENCE_S = 0.2
