@@ -214,3 +214,18 @@ def test_what_is_not_known_is_empty_in_the_tables(flow, tmp_path, labelled):
     assert flow(*arguments, "-o", "r").code == 0
     for row in table(tmp_path / "r" / "cells.csv"):
         assert (row["covered"], row["found"]) == ("", "")
+
+
+def test_an_archive_coded_from_frame_to_frame_beside_one_of_single_frames(flow, tmp_path, labelled):
+    flowroi.compress(tmp_path / "movie.tif", tmp_path / "a.mkv", codec="av1", rate=40)
+    result = flow("evaluate", "movie.tif", "a.ome.tif", "a.mkv", *ARGUMENTS[3:], "-o", "r", "--json")
+    assert result.code == 0
+    assert "background of a.mkv outside its RoI was replaced (fill)" in result.err
+    (found,) = result.objects
+    assert set(found["gains_over"]) == {"openjpeg", "svt-av1"}
+    plain = [row for row in table(tmp_path / "r" / "summary.csv") if row["key"].startswith("svt-av1:crf")]
+    assert len(plain) == 2
+    assert all(row["coded"].startswith("from frame to frame, CRF") for row in plain)
+    chosen = flow("evaluate", "movie.tif", "a.mkv", *ARGUMENTS[3:], "--baseline", "x264,x265", "-o", "s", "--json")
+    assert list(chosen.objects[0]["gains_over"]) == ["x264", "x265"]
+    assert flow("evaluate", "movie.tif", "a.mkv", *ARGUMENTS[3:], "--baseline", "x266", "-o", "t").code == 2

@@ -100,6 +100,10 @@ def test_bad_command_lines(flow, inputs, tmp_path):
     for words in (
         ("--grid", "rate=0.5", "--target", "roi_psnr>=36"),
         ("--grid", "speed=2", "--target", "roi_psnr>=36"),
+        # Frames that depend on each other cannot be sampled.
+        ("--grid", "codec=av1,hevc", "--target", "roi_psnr>=36"),
+        ("--fix", "codec=av1", "--target", "roi_psnr>=36"),
+        ("--fix", "background=plate", "--target", "roi_psnr>=36"),
         ("--fix", "rate", "--target", "roi_psnr>=36"),
         ("--target", "beauty>=1"),
         ("--target", "f1>=0.9", "--segmenter", "none"),

@@ -190,6 +190,8 @@ def test_labels_of_some_frames(small, sweep_of, tmp_path):
         ({"sample_frames": 0}, "sample_frames is 0"),
         ({"best": "speed"}, "best is 'speed'"),
         ({"best": "f1"}, "f1 needs a segmenter"),
+        ({"fixed": {"codec": "av1"}}, "'codec' cannot be swept"),
+        ({"axes": {"codec": ("jpeg2000", "hevc"), "rate": (5,)}}, "'codec' cannot be swept"),
     ],
 )
 def test_bad_options_are_refused_before_anything_is_run(sweep_of, tmp_path, options, words):

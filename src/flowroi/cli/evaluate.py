@@ -27,9 +27,12 @@ def evaluate(
     diameter_px: options.DiameterPx = None,
     gpu: options.Gpu = None,
     baseline: Annotated[
-        str,
-        typer.Option(help="openjpeg, htj2k, jpegxl, avif, smooth, cap (true cells alone), with commas; or none."),
-    ] = "openjpeg,cap",
+        str | None,
+        typer.Option(
+            help="openjpeg, htj2k, jpegxl, avif, smooth, cap (true cells alone), and svt-av1, x265, x264 on the whole "
+            "movie; with commas, or none. By default openjpeg,cap, and svt-av1 beside an archive in .mkv or .mp4."
+        ),
+    ] = None,
     rates: Annotated[
         str | None,
         typer.Option(help="Compression rates of the codecs' curves, with commas."),
@@ -66,7 +69,7 @@ def evaluate(
             output,
             segmenter=finder,
             labels=labels,
-            baselines=options.names(baseline),
+            baselines=None if baseline is None else options.names(baseline),
             rates=None if rates is None else options.numbers("rates", rates),
             curve_frames=curve_frames,
             targets=targets,

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flowroi.archives import Archive
+from flowroi.evaluation.materials import background_of
 from flowroi.evaluation.results import SubjectResult
 from flowroi.evaluation.subjects import CAP
 from flowroi.sources import Source
@@ -19,7 +20,7 @@ _PIECES = 3
 
 
 def of_archives(archives: Sequence[Archive], names: Sequence[str], source: Source) -> list[str]:
-    """Return doubts about archives: those of other files than the movie's, and those whose RoI is not known."""
+    """Return doubts about archives: made of other files than the movie, RoI not known, background replaced."""
     found = []
     files = sorted(file["sha256"] for file in source.provenance())
     for archive, name in zip(archives, names, strict=True):
@@ -30,7 +31,13 @@ def of_archives(archives: Sequence[Archive], names: Sequence[str], source: Sourc
                 "movie in another format, the figures mean nothing"
             )
         if not archive.manifest["masks_kept"] and archive.manifest["roi"]["method"].startswith("masks"):
-            found.append(f"the RoI of {name} is not known: its masks were not kept (compress with --keep-masks)")
+            remedy = " (compress with --keep-masks)" if archive.independent_frames else ""
+            found.append(f"the RoI of {name} is not known: its masks were not kept{remedy}")
+        if background := background_of(archive):
+            found.append(
+                f"the background of {name} outside its RoI was replaced ({background}) and is no measurement: its PSNR "
+                "there, and that of whole frames, tell nothing of the coding"
+            )
     return found
 
 

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from flowroi.baselines import SEQUENCE_BASELINES
 from flowroi.evaluation.results import SubjectResult
 from flowroi.evaluation.run import Evaluation
 from flowroi.evaluation.subjects import CAP
@@ -35,7 +36,7 @@ class Gain:
     low, high : float or None
         95 % interval, from frames drawn anew with replacement; None with fewer than 3 frames.
     cap : float or None
-        What the encoder gains that is told the true cells, and hardly anything else.
+        What the encoder gains that is told the true cells, and hardly anything else; None beside a codec of movies.
     """
 
     quality: Quality
@@ -84,7 +85,8 @@ def archive_gains(evaluation: Evaluation, archive: SubjectResult, baseline: str)
     qualities: list[Quality] = ["roi_psnr", "f1"] if evaluation.segmenter else ["roi_psnr"]
     if len(points) < 2:
         return []
-    caps = evaluation.curve(CAP)
+    # The cap is about JPEG 2000: a codec that predicts frames may well be below it.
+    caps = () if baseline in SEQUENCE_BASELINES else evaluation.curve(CAP)
     return [_gain_of(archive, points, caps, frames, quality) for quality in qualities]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from flowroi.archives import Archive, open_archive
 from flowroi.evaluation.archive_masks import archive_masks
+from flowroi.evaluation.materials import background_of
 from flowroi.evaluation.results import SubjectResult
 from flowroi.evaluation.worst import WorstCell, worst_cells, worst_frames
 from flowroi.masks import Mask
@@ -42,9 +43,11 @@ def looks_section(source: Source, path: Path, result: SubjectResult, *, segmente
     frames, cells = worst_frames(result, _FRAMES), worst_cells(result, _CELLS)
     with open_archive(path) as archive:
         masks = _masks(source, archive, {*frames, *(cell.t for cell in cells)})
+        background = background_of(archive)
+        outside = f" Outside it the archive shows no measurement (background: {background})." if background else ""
         slider = Slider(
-            "Draw the divider across: uncompressed on its left, the archive on its right; the orange line is the RoI. "
-            "The worst frame comes first.",
+            "Draw the divider across: uncompressed on its left, the archive on its right; the orange line is the RoI."
+            f"{outside} The worst frame comes first.",
             "uncompressed",
             "archive",
             tuple(_slider_frame(source, archive, result, masks, t, segmented) for t in frames),

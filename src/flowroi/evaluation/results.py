@@ -75,7 +75,7 @@ class SubjectResult:
 
     Attributes
     ----------
-    key, name, kind, rate
+    key, name, kind, rate, coded
         See `Subject`.
     peak : int
         PSNR's.
@@ -89,6 +89,7 @@ class SubjectResult:
     rate: float | None
     peak: int
     frames: tuple[FrameMeasure, ...]
+    coded: str | None = None
 
     def summary(self, only: Collection[int] | None = None) -> Summary:
         """Pool the frames, or those of them that `only` names."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
@@ -14,15 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from flowroi.archives import Archive, open_archive
-from flowroi.baselines import open_baseline
 from flowroi.errors import InvalidParameterError
-from flowroi.evaluation.archive_masks import archive_masks
+from flowroi.evaluation.compared import Progress, Steps, common_gop, compared_subjects, described, usual_baselines
 from flowroi.evaluation.doubts import MASKS, looks_like_a_mask, of_archives, of_results
 from flowroi.evaluation.labels import LabelSource, open_labels
+from flowroi.evaluation.materials import coded_text, materials
 from flowroi.evaluation.measure import FrameMeasure, Yardstick
 from flowroi.evaluation.pool import Task, measure_all
 from flowroi.evaluation.results import SubjectResult
-from flowroi.evaluation.subjects import CAP, CellsOnly, FromArchive, FromBaseline, Material, Raw, Repeat, Subject, View
+from flowroi.evaluation.subjects import FromArchive, Raw, Repeat, Subject
 from flowroi.params import check_integer
 from flowroi.roi.noise import NOISE_FRAMES, noise_of
 from flowroi.segmenters import Segmenter
@@ -30,10 +30,6 @@ from flowroi.sources import Source, open_source
 from flowroi.sources.names import text_name
 from flowroi.sources.pixels import bits_of
 
-Progress = Callable[[int, int], None]
-# A curve's rates: from so much below the archives' to so much above.
-_CURVE_SPAN = (0.15, 2.0)
-_CURVE_POINTS = 7
 _LABELLED = "label images"
 _SEGMENTED = "what {} finds on the raw frames"
 
@@ -63,6 +59,8 @@ class Evaluation:
     subjects : tuple of SubjectResult
         The raw movie, the movie recorded again, the archives, the baselines.
     warnings : tuple of str
+    codecs : tuple of dict
+        What the baselines say of themselves, in the order asked for; the cap is none of them.
     """
 
     name: str
@@ -77,6 +75,7 @@ class Evaluation:
     curve_frames: tuple[int, ...]
     subjects: tuple[SubjectResult, ...]
     warnings: tuple[str, ...]
+    codecs: tuple[dict[str, Any], ...] = ()
 
     def of_kind(self, kind: str) -> tuple[SubjectResult, ...]:
         """Return the subjects of one kind, in their order."""
@@ -94,7 +93,7 @@ def run_evaluation(
     labels: str | PathLike[str] | npt.NDArray[Any] | None = None,
     clean: npt.NDArray[np.float32] | None = None,
     segmenter: Segmenter | None = None,
-    baselines: Sequence[str] = ("openjpeg", CAP),
+    baselines: Sequence[str] | None = None,
     rates: Sequence[float] | None = None,
     curve_frames: int = 12,
     frames: range | None = None,
@@ -119,10 +118,12 @@ def run_evaluation(
         The movie before noise, where it is known.
     segmenter : Segmenter, optional
         Looks for the cells on every frame of every subject.
-    baselines : sequence of str, default ("openjpeg", "cap")
-        Codecs to compare with, see `open_baseline`; "cap" is our encoder told the true cells and hardly anything else.
+    baselines : sequence of str, optional
+        Codecs to compare with, see `open_baseline` and, for those that code whole movies, `PlainVideo`; "cap" is our
+        encoder told the true cells and hardly anything else. By default "openjpeg" and "cap", and "svt-av1" where an
+        archive is coded from frame to frame.
     rates : sequence of float > 1, optional
-        Where the baselines are measured; by default all around the archives' own rates.
+        Where the baselines are measured, or near to it; by default all around the archives' own rates.
     curve_frames : int >= 1, default 12
         At most so many frames, spread over the movie, are coded with the baselines.
     frames : range, optional
@@ -135,7 +136,7 @@ def run_evaluation(
     pattern, channel
         See `open_source`.
     progress : callable, optional
-        Called with (frames done, frames in all).
+        Called with (steps done, steps in all): frames measured, and frames coded with plain video codecs.
 
     Returns
     -------
@@ -147,6 +148,8 @@ def run_evaluation(
         If labels or archives do not fit the movie, or there are neither labels nor a segmenter.
     MissingInputError, UnsupportedFormatError, CorruptDataError
         If anything cannot be read.
+    MissingDependencyError
+        If a codec that was asked for is not installed.
 
     Notes
     -----
@@ -175,25 +178,27 @@ def run_evaluation(
         if repeat and segmenter is not None:
             steady.append(Repeat(sigma, bits))
         names = _names([archive.path for archive in read])
-        steady += [FromArchive(f"archive:{n}", name) for n, name in enumerate(names)]
-        compared = _baselines(baselines, _rates(read) if rates is None else rates)
+        steady += [FromArchive(f"archive:{n}", names[n], coded=coded_text(a)) for n, a in enumerate(read)]
+        keys = usual_baselines(read) if baselines is None else tuple(dict.fromkeys(baselines))
+        codecs = described(keys, common_gop(read))
+        steps = Steps(progress, len(chosen))
+        compared, warnings = compared_subjects(stack, opened, keys, read, rates, bits, curve, workers, steps)
         by = Yardstick(segmenter, 2**bits - 1, ssim)
         measured: dict[str, list[FrameMeasure]] = {subject.key: [] for subject in (*steady, *compared)}
         masks_for_labels: list[bool] = []
 
         def tasks() -> Iterator[Task]:
-            for material in _materials(opened, chosen, truth, clean, read):
+            for material in materials(opened, chosen, truth, clean, read):
                 if material.labels is not None:
                     masks_for_labels.append(looks_like_a_mask(material.labels))
                 yield material, (*steady, *compared) if material.t in curve else tuple(steady)
 
-        for n, frame in enumerate(measure_all(tasks(), by, workers)):
+        for frame in measure_all(tasks(), by, workers):
             for key, measure in frame.items():
                 measured[key].append(measure)
-            if progress is not None:
-                progress(n + 1, len(chosen))
-        results, warnings = _results([*steady, *compared], measured, chosen, curve, by.peak)
-        warnings += of_archives(read, names, opened) + of_results(results, truth is not None)
+            steps.done(1)
+        results, missing = _results([*steady, *compared], measured, chosen, curve, by.peak)
+        warnings += missing + of_archives(read, names, opened) + of_results(results, truth is not None)
         warnings += [MASKS] if masks_for_labels and all(masks_for_labels) else []
         return Evaluation(
             name=opened.name,
@@ -208,6 +213,7 @@ def run_evaluation(
             curve_frames=curve,
             subjects=results,
             warnings=(*opened.warnings, *warnings),
+            codecs=tuple(codecs),
         )
 
 
@@ -237,55 +243,6 @@ def _names(paths: list[Path]) -> list[str]:
     return [name if short.count(name) == 1 else text_name(str(path)) for name, path in zip(short, paths, strict=True)]
 
 
-def _rates(archives: Sequence[Archive]) -> list[float]:
-    """Return rates for curves that reach from better than the best archive to worse than the worst."""
-    own = []
-    for archive in archives:
-        t, y, x = archive.shape
-        own.append(t * y * x * archive.dtype.itemsize / sum(f["size_bytes"] for f in archive.manifest["frames"]))
-    low = max(_CURVE_SPAN[0] * min(own, default=40.0), 2.0)
-    high = max(_CURVE_SPAN[1] * max(own, default=40.0), 2 * low)
-    return [float(f"{rate:.3g}") for rate in np.geomspace(low, high, _CURVE_POINTS)]
-
-
-def _baselines(keys: Sequence[str], rates: Sequence[float]) -> list[Subject]:
-    """Return every baseline, and the cap where it is asked for, at every rate."""
-    for key in keys:
-        if key != CAP:
-            open_baseline(key)
-    # As keys have them, so that no two subjects share one.
-    steps = sorted({float(f"{rate:g}") for rate in rates})
-    return [CellsOnly(rate) if key == CAP else FromBaseline(key, rate) for key in dict.fromkeys(keys) for rate in steps]
-
-
-def _materials(
-    source: Source,
-    frames: Sequence[int],
-    labels: LabelSource | None,
-    clean: npt.NDArray[np.float32] | None,
-    archives: Sequence[Archive],
-) -> Iterator[Material]:
-    """Read what is known of each frame, with the RoI of every archive: as it was kept, or found once more."""
-    wanted = set(frames)
-    found = [archive_masks(archive, source) for archive in archives]
-    for t in range(max(wanted) + 1):
-        masks = {f"archive:{n}": mask for n, of in enumerate(found) if (mask := next(of)) is not None}
-        if t in wanted:
-            yield Material(
-                t,
-                source.read(t),
-                None if labels is None else labels.read(t),
-                None if clean is None else clean[t],
-                masks,
-                {f"archive:{n}": a.codestream(t) for n, a in enumerate(archives) if a.independent_frames},
-                {
-                    f"archive:{n}": View(a[t], a.manifest["frames"][t]["size_bytes"])
-                    for n, a in enumerate(archives)
-                    if not a.independent_frames
-                },
-            )
-
-
 def _results(
     subjects: Sequence[Subject],
     measured: dict[str, list[FrameMeasure]],
@@ -301,5 +258,5 @@ def _results(
         if len(rows) < len(expected):
             warnings.append(f"{subject.name} cannot go to {subject.rate:g}:1 on every frame: left out of its curve")
             continue
-        results.append(SubjectResult(subject.key, subject.name, subject.kind, subject.rate, peak, rows))
+        results.append(SubjectResult(subject.key, subject.name, subject.kind, subject.rate, peak, rows, subject.coded))
     return tuple(results), warnings

@@ -12,11 +12,12 @@ from typing import Any
 
 from flowroi.archives import open_archive
 from flowroi.archives.atomic import discard, publish, temporary_beside
-from flowroi.baselines import open_baseline
+from flowroi.baselines import SEQUENCE_BASELINES
+from flowroi.evaluation.compared import Progress
 from flowroi.evaluation.gains import Gain, archive_gains
 from flowroi.evaluation.looks import looks_section
 from flowroi.evaluation.migration import SubjectMigration, migration_of
-from flowroi.evaluation.run import Evaluation, Progress, run_evaluation
+from flowroi.evaluation.run import Evaluation, run_evaluation
 from flowroi.evaluation.sections import (
     coverage_section,
     gain_section,
@@ -25,8 +26,7 @@ from flowroi.evaluation.sections import (
     segmenter_is_useful,
     size_section,
 )
-from flowroi.evaluation.subjects import CAP
-from flowroi.evaluation.tables import write_tables
+from flowroi.evaluation.tables import subject_dict, write_tables
 from flowroi.evaluation.verdict import targets_text, verdict
 from flowroi.evaluation.worst import cells_outside
 from flowroi.output import check_target
@@ -41,6 +41,8 @@ from flowroi.versions import codec_versions
 
 REPORT = "report.html"
 FILES = (REPORT, "summary.csv", "frames.csv", "cells.csv", "migration.csv", "evaluation.json")
+# What is told of how an archive was made, where its manifest has it.
+_TOLD = ("digest", "flowroi", "codecs", "encode", "sequence", "background", "roi", "source")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,8 @@ class SavedEvaluation:
     Attributes
     ----------
     evaluation : Evaluation
-    gains : dict of str to list of Gain
-        Over the first codec of the baselines, by the archive's key; empty without a baseline.
+    gains : dict of str to dict of str to list of Gain
+        By the baseline's key, and the archive's: over every codec of the baselines, the first of them first.
     migrations : tuple of SubjectMigration
     verdict : str
         Of the first archive.
@@ -60,7 +62,7 @@ class SavedEvaluation:
     """
 
     evaluation: Evaluation
-    gains: dict[str, list[Gain]]
+    gains: dict[str, dict[str, list[Gain]]]
     migrations: tuple[SubjectMigration, ...]
     verdict: str
     met: bool | None
@@ -68,6 +70,10 @@ class SavedEvaluation:
     def as_dict(self) -> dict[str, Any]:
         """Return everything that is not about a single frame or cell, ready for JSON."""
         of = self.evaluation
+        gains = {
+            codec: {key: [asdict(gain) for gain in found] for key, found in archives.items()}
+            for codec, archives in self.gains.items()
+        }
         return {
             "name": of.name,
             "frames": len(of.subjects[0].frames),
@@ -78,8 +84,9 @@ class SavedEvaluation:
             "curve_frames": list(of.curve_frames),
             "verdict": self.verdict,
             "targets_met": self.met,
-            "subjects": [{"key": s.key, "name": s.name, "kind": s.kind, **s.summary().as_dict()} for s in of.subjects],
-            "gains": {key: [asdict(gain) for gain in gains] for key, gains in self.gains.items()},
+            "subjects": [subject_dict(s) for s in of.subjects],
+            "gains": next(iter(gains.values()), {}),
+            "gains_over": gains,
             "migration": {m.subject.key: m.comparison.as_dict() for m in self.migrations if m.comparison is not None},
             "warnings": list(of.warnings),
         }
@@ -92,7 +99,7 @@ def save_evaluation(
     *,
     segmenter: Segmenter | None,
     labels: Path | None = None,
-    baselines: Sequence[str] = ("openjpeg", CAP),
+    baselines: Sequence[str] | None = None,
     targets: Sequence[Target] = (),
     overwrite: bool = False,
     command: Sequence[str] = (),
@@ -124,7 +131,7 @@ def save_evaluation(
     evaluation = run_evaluation(
         source, archives, labels=labels, segmenter=segmenter, baselines=baselines, progress=progress, **options
     )
-    found = _concluded(evaluation, baselines, targets)
+    found = _concluded(evaluation, targets)
     folder = temporary_beside(target)
     try:
         folder.mkdir()
@@ -132,7 +139,7 @@ def save_evaluation(
             pairs = zip(archives, evaluation.of_kind("archive"), strict=True)
             segmented = segmenter_is_useful(evaluation)
             looks = [looks_section(opened, path, result, segmented=segmented) for path, result in pairs]
-        report = _report(found, archives, looks, baselines, targets, command)
+        report = _report(found, archives, looks, targets, command)
         (folder / REPORT).write_text(render(report), encoding="utf-8")
         write_tables(folder, evaluation, found.migrations)
         text = json.dumps(found.as_dict(), indent=1, allow_nan=False)
@@ -144,15 +151,23 @@ def save_evaluation(
     return found
 
 
-def _concluded(evaluation: Evaluation, baselines: Sequence[str], targets: Sequence[Target]) -> SavedEvaluation:
+def _concluded(evaluation: Evaluation, targets: Sequence[Target]) -> SavedEvaluation:
     subjects = evaluation.of_kind("archive")
-    codecs = _codecs(baselines)
-    gains = {s.key: archive_gains(evaluation, s, codecs[0]) for s in subjects if codecs}
+    gains: dict[str, dict[str, list[Gain]]] = {
+        codec["key"]: {s.key: archive_gains(evaluation, s, codec["key"]) for s in subjects}
+        for codec in evaluation.codecs
+    }
     sentence, met = "Nothing but the movie itself was measured.", None
     if subjects:
         first, raw = subjects[0], evaluation.subjects[0].summary()
-        name = open_baseline(codecs[0]).name if codecs else ""
-        sentence = verdict(first.summary(), raw, gains.get(first.key, []), cells_outside(first), name)
+        over = [(codec["name"], gains[codec["key"]][first.key]) for codec in evaluation.codecs]
+        # Beside the first codec, those that also code from frame to frame.
+        over = over[:1] + [
+            pair
+            for pair, codec in zip(over[1:], evaluation.codecs[1:], strict=True)
+            if codec["key"] in SEQUENCE_BASELINES
+        ]
+        sentence = verdict(first.summary(), raw, over, cells_outside(first))
         if targets:
             met = targets_text(targets, first.summary(), raw)[0]
     tracked = migration_of(evaluation) if segmenter_is_useful(evaluation) else ()
@@ -163,7 +178,6 @@ def _report(
     found: SavedEvaluation,
     archives: Sequence[Path],
     looks: Sequence[Section],
-    baselines: Sequence[str],
     targets: Sequence[Target],
     command: Sequence[str],
 ) -> Report:
@@ -174,8 +188,7 @@ def _report(
     if subjects and targets:
         _, rows = targets_text(targets, subjects[0].summary(), evaluation.subjects[0].summary())
         sections.append(Section("Targets", (Table("What was asked for", ("target", "reached", "met"), tuple(rows)),)))
-    if found.gains:
-        sections.append(gain_section(evaluation, found.gains, open_baseline(_codecs(baselines)[0]).name))
+    sections.append(gain_section(evaluation, found.gains))
     sections += [size_section(evaluation, files), coverage_section(evaluation), *looks]
     sections += [segmentation_section(evaluation), migration_section(evaluation, found.migrations)]
     if evaluation.warnings:
@@ -185,19 +198,15 @@ def _report(
         verdict=found.verdict,
         verdict_good=found.met,
         sections=tuple(section for section in sections if section is not None),
-        provenance=_provenance(evaluation, archives, baselines, command),
+        provenance=_provenance(evaluation, archives, command),
     )
 
 
-def _provenance(
-    evaluation: Evaluation, archives: Sequence[Path], baselines: Sequence[str], command: Sequence[str]
-) -> dict[str, Any]:
+def _provenance(evaluation: Evaluation, archives: Sequence[Path], command: Sequence[str]) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for path in archives:
         with open_archive(path) as archive:
-            made[text_name(path.name)] = {
-                key: archive.manifest[key] for key in ("digest", "flowroi", "codecs", "encode", "roi", "source")
-            }
+            made[text_name(path.name)] = {key: archive.manifest[key] for key in _TOLD if key in archive.manifest}
     return {
         "movie": {
             "name": evaluation.name,
@@ -209,13 +218,8 @@ def _provenance(
         },
         "cells": evaluation.truth,
         "segmenter": evaluation.segmenter,
-        "baselines": [open_baseline(key).describe() for key in _codecs(baselines)],
+        "baselines": list(evaluation.codecs),
         "archives": made,
         "versions": codec_versions(),
         "command": shlex.join(text_name(part) for part in command),
     }
-
-
-def _codecs(baselines: Sequence[str]) -> list[str]:
-    """Return the baselines that are codecs, the cap being none."""
-    return [key for key in baselines if key != CAP]

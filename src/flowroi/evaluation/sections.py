@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from flowroi.baselines import SEQUENCE_BASELINES
 from flowroi.evaluation.gains import Gain
 from flowroi.evaluation.migration import SubjectMigration, paired_speeds
 from flowroi.evaluation.results import SubjectResult
@@ -35,6 +36,7 @@ def size_section(evaluation: Evaluation, file_bytes: dict[str, int]) -> Section:
         rows.append(
             (
                 subject.name,
+                subject.coded,
                 s.frames,
                 s.rate,
                 s.rate_bpp,
@@ -47,6 +49,7 @@ def size_section(evaluation: Evaluation, file_bytes: dict[str, int]) -> Section:
         )
     columns = (
         "what",
+        "coded",
         "frames",
         "rate",
         "bits/px",
@@ -61,15 +64,24 @@ def size_section(evaluation: Evaluation, file_bytes: dict[str, int]) -> Section:
         columns,
         rows,
         note=f"Cells are those of {evaluation.truth}. Rates count the encoded frames; what the archive's file adds to "
-        "them (manifest, index, kept masks) stands beside.",
+        "them (manifest, index, kept masks) stands beside. Where the background was replaced, what stands there is no "
+        "measurement: its PSNR tells how far the replacement is from the recording, not how well it was coded.",
     )
     return Section("Size and quality", (table, *_curves(evaluation, _QUALITIES, with_floor=True)))
 
 
-def gain_section(evaluation: Evaluation, gains: Mapping[str, Sequence[Gain]], baseline: str) -> Section | None:
-    """Return what each archive gains over a baseline, and the most that it could; None where nothing is known."""
-    if not any(gains.values()):
-        return None
+def gain_section(evaluation: Evaluation, gains: Mapping[str, Mapping[str, Sequence[Gain]]]) -> Section | None:
+    """Return what each archive gains over each codec, and the most that it could; None where nothing is known."""
+    names = {codec["key"]: codec["name"] for codec in evaluation.codecs}
+    tables = [
+        _gain_table(evaluation, found, names[codec], whole=codec in SEQUENCE_BASELINES)
+        for codec, found in gains.items()
+        if any(found.values())
+    ]
+    return Section("Gain", tuple(tables)) if tables else None
+
+
+def _gain_table(evaluation: Evaluation, gains: Mapping[str, Sequence[Gain]], baseline: str, *, whole: bool) -> Table:
     rows = []
     for archive in evaluation.of_kind("archive"):
         for gain in gains[archive.key]:
@@ -78,17 +90,25 @@ def gain_section(evaluation: Evaluation, gains: Mapping[str, Sequence[Gain]], ba
             between = None if gain.low is None else f"{gain.low:.2f} to {gain.high:.2f}"
             at = None if gain.at is None else f"{gain.at:.4g}{unit}"
             rows.append((archive.name, what, at, gain.gain, between, gain.cap))
-    table = Table(
+    note = (
+        f"On {len(evaluation.curve_frames)} frames. Sizes are read off the baseline's curve, log bytes interpolated "
+        "linearly in the quality; a dash says that the curve does not reach it. Intervals: frames drawn anew, 400 "
+        "times; neighbouring frames are alike, so they tell of this movie only. Near the ceiling of F1 a gain says "
+        "little: look where the curves begin to fall. "
+    )
+    if whole:
+        note += "The codec was given the whole movie, untouched, and each frame counts the mean of its packets."
+    else:
+        note += (
+            "The cap is what our encoder gains when it is told the true cells and hardly anything else: 1/(1 - share "
+            "of the bits that plain coding spends on the background); coding from frame to frame may exceed it."
+        )
+    return _without_empty_columns(
         f"Bytes of {baseline} over the archive's, at equal quality",
         ("archive", "quality", "at", "gain", "95 % interval", "cap"),
-        tuple(rows),
-        note=f"On {len(evaluation.curve_frames)} frames. Sizes are read off the baseline's curve, log bytes "
-        "interpolated linearly in the quality; a dash says that the curve does not reach it. Intervals: frames drawn "
-        "anew, 400 times; neighbouring frames are alike, so they tell of this movie only. The cap is what our encoder "
-        "gains when it is told the true cells and hardly anything else: 1/(1 - share of the bits that plain coding "
-        "spends on the background). Near the ceiling of F1 a gain says little: look where the curves begin to fall.",
+        rows,
+        note,
     )
-    return Section("Gain", (table,))
 
 
 def segmentation_section(evaluation: Evaluation) -> Section | None:

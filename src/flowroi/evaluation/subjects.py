@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
 import cv2
@@ -61,7 +62,9 @@ class Subject(Protocol):
         For people.
     kind : "raw", "repeat", "archive" or "baseline"
     rate : float or None
-        The compression rate that was asked for, where one was.
+        The compression rate that was asked for, where one was; of a whole movie at a quality, the rate that it reached.
+    coded : str or None
+        How, where that differs: "AV1 from frame to frame, background: fill".
     """
 
     @property
@@ -72,6 +75,8 @@ class Subject(Protocol):
     def kind(self) -> Kind: ...  # noqa: D102
     @property
     def rate(self) -> float | None: ...  # noqa: D102
+    @property
+    def coded(self) -> str | None: ...  # noqa: D102
 
     def view(self, material: Material) -> View:
         """Show a frame."""
@@ -85,6 +90,7 @@ class Raw:
     name: str = "uncompressed"
     kind: Kind = "raw"
     rate: float | None = None
+    coded: str | None = None
 
     def view(self, material: Material) -> View:
         """Show the frame itself."""
@@ -101,6 +107,7 @@ class Repeat:
     name: str = "recorded again"
     kind: Kind = "repeat"
     rate: float | None = None
+    coded: str | None = None
 
     def view(self, material: Material) -> View:
         """Show the frame with other noise; the same for the same frame."""
@@ -119,6 +126,7 @@ class FromArchive:
     name: str
     kind: Kind = "archive"
     rate: float | None = None
+    coded: str | None = None
 
     def view(self, material: Material) -> View:
         """Decode the frame."""
@@ -136,6 +144,7 @@ class FromBaseline:
     baseline: str
     rate: float | None
     kind: Kind = "baseline"
+    coded: str | None = None
 
     @property
     def key(self) -> str:
@@ -155,12 +164,47 @@ class FromBaseline:
 
 
 @dataclass(frozen=True, slots=True)
+class FromMovie:
+    """A whole movie as a plain video codec coded it, decoded to a file a frame."""
+
+    baseline: str
+    name: str
+    crf: float
+    raw_bytes: int
+    stored_bytes: int
+    frames: int
+    decoded: Path
+    kind: Kind = "baseline"
+
+    @property
+    def key(self) -> str:
+        """Codec and quality factor: two of them may come to one rate."""
+        return f"{self.baseline}:crf{self.crf:g}"
+
+    @property
+    def rate(self) -> float | None:
+        """What the movie came to."""
+        return self.raw_bytes / self.stored_bytes
+
+    @property
+    def coded(self) -> str | None:
+        """The quality factor."""
+        return f"from frame to frame, CRF {self.crf:g}"
+
+    def view(self, material: Material) -> View:
+        """Read the frame."""
+        frame = np.load(self.decoded / f"{material.t}.npy", allow_pickle=False)
+        return View(frame, even_share(self.stored_bytes, self.frames, material.t))
+
+
+@dataclass(frozen=True, slots=True)
 class CellsOnly:
     """Our encoder told the true cells, and hardly anything else: the most that a RoI can gain on this movie."""
 
     rate: float | None
     name: str = "cells alone (cap)"
     kind: Kind = "baseline"
+    coded: str | None = None
 
     @property
     def key(self) -> str:
@@ -172,6 +216,17 @@ class CellsOnly:
         params = EncodeParams(rate=self.rate, scaling_factor=_CAP_SCALING, container="j2k")
         data = encode_frame(material.frame, _true_roi(material), params).data
         return View(decode(data), len(data))
+
+
+def even_share(stored_bytes: int, frames: int, t: int) -> int:
+    """Return what frame `t` counts of a movie whose frames depend on each other: the mean, all frames summing exactly.
+
+    Examples
+    --------
+    >>> [even_share(11, 4, t) for t in range(4)]
+    [2, 3, 3, 3]
+    """
+    return stored_bytes * (t + 1) // frames - stored_bytes * t // frames
 
 
 def _true_roi(material: Material) -> Mask | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from flowroi.evaluation.migration import SubjectMigration
+from flowroi.evaluation.results import SubjectResult
 from flowroi.evaluation.run import Evaluation
 
 Row = dict[str, Any]
@@ -24,9 +25,19 @@ def write_tables(folder: Path, evaluation: Evaluation, migrations: Sequence[Subj
     _write(folder / "migration.csv", chain.from_iterable(map(_tracks, migrations)))
 
 
+def subject_dict(subject: SubjectResult) -> Row:
+    """Return what a subject is, and its figures, ready for JSON."""
+    return {
+        "key": subject.key,
+        "name": subject.name,
+        "kind": subject.kind,
+        "coded": subject.coded,
+        **subject.summary().as_dict(),
+    }
+
+
 def _summaries(evaluation: Evaluation) -> Iterator[Row]:
-    for s in evaluation.subjects:
-        yield {"key": s.key, "name": s.name, "kind": s.kind, **s.summary().as_dict()}
+    yield from map(subject_dict, evaluation.subjects)
 
 
 def _frames(evaluation: Evaluation) -> Iterator[Row]:

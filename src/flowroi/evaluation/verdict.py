@@ -14,7 +14,7 @@ USEFUL_F1 = 0.5
 
 
 def verdict(
-    archive: Summary, raw: Summary, gains: Sequence[Gain], outside: tuple[int, int] | None, baseline: str
+    archive: Summary, raw: Summary, over: Sequence[tuple[str, Sequence[Gain]]], outside: tuple[int, int] | None
 ) -> str:
     """Say what an archive gains, what it keeps and what it misses.
 
@@ -22,19 +22,21 @@ def verdict(
     ----------
     archive, raw : Summary
         Of all frames.
-    gains : sequence of Gain
-        Over the baseline, at the archive's own qualities.
+    over : sequence of (str, sequence of Gain)
+        Baselines by name, and what the archive gains over each at its own qualities.
     outside : (int, int) or None
         Cells outside the RoI, and cells.
-    baseline : str
-        Its name.
     """
     if archive.roi_psnr is None:
         return f"The archive holds the movie at {archive.rate:.1f}:1; there are no cells to say anything of."
     finds = raw.f1 is not None and raw.f1 >= USEFUL_F1
-    parts = [part for gain in gains if (finds or gain.quality != "f1") and (part := _gain_text(gain))]
-    if parts:
-        head = f"At {archive.rate:.1f}:1 the archive is {' and '.join(parts)} than {baseline}"
+    compared = []
+    for baseline, gains in over:
+        parts = [part for gain in gains if (finds or gain.quality != "f1") and (part := _gain_text(gain))]
+        if parts:
+            compared.append(f"{' and '.join(parts)} than {baseline}")
+    if compared:
+        head = f"At {archive.rate:.1f}:1 the archive is {', '.join(compared)}"
     else:
         head = f"The archive holds the movie at {archive.rate:.1f}:1"
         if archive.roi_psnr is not None:

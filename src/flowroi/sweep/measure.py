@@ -45,6 +45,7 @@ class _Opened:
     # Cell by cell, as archives are measured, it is not wanted here.
     kind: Kind = "baseline"
     rate: float | None = None
+    coded: str | None = None
 
     def view(self, material: Material) -> View:
         """Decode the frame."""

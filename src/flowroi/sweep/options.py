@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from itertools import product
 from pathlib import Path
@@ -64,12 +64,21 @@ def parse_setting(text: str) -> tuple[str, tuple[Value, ...]]:
     name = name.strip().replace("-", "_")
     if not equals:
         raise InvalidParameterError(f"{text!r} is no setting; expected NAME=VALUE, as in rate=40")
-    if name not in SWEEPABLE:
-        raise InvalidParameterError(f"{name!r} cannot be swept; expected one of {', '.join(sorted(SWEEPABLE))}")
+    check_names([name])
     parts = [part.strip() for part in values.split(",")]
     if "" in parts:
         raise InvalidParameterError(f"{text!r} lacks a value; expected {name}=V1,V2,...")
     return name, tuple(dict.fromkeys(_value(name, part) for part in parts))
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Raise InvalidParameterError for an option that is not one of `SWEEPABLE`, `codec` among them.
+
+    Sampled frames tell nothing of the size of movies that are coded from frame to frame.
+    """
+    for name in names:
+        if name not in SWEEPABLE:
+            raise InvalidParameterError(f"{name!r} cannot be swept; expected one of {', '.join(sorted(SWEEPABLE))}")
 
 
 def _value(name: str, text: str) -> Value:

@@ -23,7 +23,7 @@ from flowroi.segmenters import Segmenter
 from flowroi.sources import open_source
 from flowroi.sweep.cache import Cache
 from flowroi.sweep.goal import Candidate, Goal, front, make_goal
-from flowroi.sweep.options import Options, Value, grid
+from flowroi.sweep.options import Options, Value, check_names, grid
 from flowroi.sweep.runner import Outcome, Progress, Runner
 from flowroi.sweep.search import search
 from flowroi.sweep.windows import Window, lay_out, read_windows
@@ -173,6 +173,7 @@ def run_sweep(
         raise InvalidParameterError("there are neither labels nor a segmenter to tell where the cells are; give one")
     goal = make_goal(targets, best, segments=segmenter is not None)
     fixed = dict(fixed or {})
+    check_names((*fixed, *(axes or {})))
     parse_options(fixed)
     if axes is not None:
         grid(axes, fixed)
