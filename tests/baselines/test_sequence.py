@@ -12,6 +12,7 @@ import pytest
 from flowroi import compress, open_archive, synthetic_movie
 from flowroi.baselines import SEQUENCE_BASELINES, PlainVideo
 from flowroi.errors import CorruptDataError, InvalidParameterError, MissingDependencyError, UnsupportedFormatError
+from flowroi.sequence.encoder import SequenceFormat
 
 every = pytest.mark.parametrize("key", SEQUENCE_BASELINES)
 
@@ -104,7 +105,9 @@ def test_it_is_what_an_archive_without_roi_or_treatment_holds(key, codec, preset
     with open_archive(tmp_path / "a.mkv") as archive:
         crf, frames = archive.manifest["encode"]["crf"], archive[:]
     plain = PlainVideo(key, gop=4)
-    layout, stored = coded(plain, movie, crf=crf)
+    # An archive's settings are part of its treatment; all else is the same.
+    layout = SequenceFormat(codec, 80, 96, 8, preset, gop=4)
+    stored = list(plain.encode(layout, movie, crf))
     back = np.stack([frame for _, frame in plain.decode(layout, stored, np.uint8)])
     assert (back == frames).all()
 

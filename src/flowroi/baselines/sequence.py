@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from platform import machine
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -15,15 +14,21 @@ from flowroi.baselines.base import Frame
 from flowroi.errors import CorruptDataError, InvalidParameterError, MissingDependencyError, UnsupportedFormatError
 from flowroi.extras import need
 from flowroi.params import check_integer
-from flowroi.sequence.encoder import CRF_STEP, SequenceCodec, SequenceFormat, add_stream, packets, to_samples
+from flowroi.sequence.encoder import (
+    CRF_STEP,
+    SequenceCodec,
+    SequenceFormat,
+    VideoLayout,
+    open_encoder,
+    picture_of,
+    to_samples,
+)
 
-DEFAULT_GOP: Final = 32
+DEFAULT_GOP: Final = 64
 _ONE_SECOND: Final = Fraction(1)
 _AVC_PRESETS = ("placebo", "veryslow", "slower", "slow", "medium", "fast", "faster", "veryfast", "superfast")
 # With AVX-512, x264 reads memory that nobody wrote where a row is no multiple of 16 macroblocks: no two runs are alike.
 _AVC_INSTRUCTIONS = ":asm=SSE4.2" if machine().lower() in ("x86_64", "amd64") else ""
-_BITEXACT = 1 << 23
-_FULL_RANGE = 2
 
 
 class _Codec(NamedTuple):
@@ -62,6 +67,11 @@ class AvcFormat:
     significant_bits: int
     preset: int
     gop: int
+
+    @property
+    def codec(self) -> str:
+        """The codec's name."""
+        return "avc"
 
     @property
     def bits(self) -> int:
@@ -103,7 +113,7 @@ class PlainVideo:
     key : "svt-av1", "x265" or "x264"
     preset : int, optional
         The higher, the faster: 0 to 13 for SVT-AV1 (default 5), 0 to 8 for the others (default 4, their "medium").
-    gop : int >= 1, default 32
+    gop : int >= 1, default 64
         Frames from key frame to key frame.
 
     Raises
@@ -164,7 +174,7 @@ class PlainVideo:
         """The finest and the coarsest quality factor; multiples of `CRF_STEP` between them are used."""
         return self._codec.crf
 
-    def layout(self, shape: tuple[int, int], significant_bits: int) -> SequenceFormat:
+    def layout(self, shape: tuple[int, int], significant_bits: int) -> VideoLayout:
         """Return how frames are laid out for the codec.
 
         Parameters
@@ -185,19 +195,19 @@ class PlainVideo:
             )
         height, width = shape
         if self._codec.codec == "avc":
-            # It offers all that the encoder looks at.
-            return cast("SequenceFormat", AvcFormat(height, width, significant_bits, self._preset, self.gop))
+            return AvcFormat(height, width, significant_bits, self._preset, self.gop)
         codec: SequenceCodec = "av1" if self._codec.codec == "av1" else "hevc"
-        return SequenceFormat(codec, height, width, significant_bits, self._preset, self.gop)
+        # As the encoder comes: what we set for treated movies is not for plain ones.
+        return SequenceFormat(codec, height, width, significant_bits, self._preset, self.gop, settings="")
 
     def encode(
-        self, layout: SequenceFormat, frames: Iterable[Frame], crf: float, interval_s: Fraction = _ONE_SECOND
+        self, layout: VideoLayout, frames: Iterable[Frame], crf: float, interval_s: Fraction = _ONE_SECOND
     ) -> Iterator[Packet]:
         """Encode a movie as its frames come; yields packets in the order in which they are decoded.
 
         Parameters
         ----------
-        layout : SequenceFormat
+        layout : VideoLayout
             See `layout`.
         frames : iterable of ndarray, shape (Y, X), uint8 or uint16
         crf : float
@@ -215,21 +225,21 @@ class PlainVideo:
         low, high = self.crf_range
         if not low <= crf <= high:
             raise InvalidParameterError(f"crf is {crf!r}; expected {low:g} to {high:g}")
-        av = need("av", extra="video")
-        with av.open(io.BytesIO(), "w", format="null") as container:
-            open_stream = _add_avc if self._codec.codec == "avc" else add_stream
-            stream = open_stream(container, layout, crf, interval_s)
-            for packet in packets(stream, layout, frames, interval_s):
+        encoder = open_encoder(layout, crf, interval_s, in_band=True)
+        for t, frame in enumerate(frames):
+            for packet in encoder.encode(picture_of(frame, layout, t, interval_s)):
                 yield Packet(int(packet.pts), bytes(packet))
+        for packet in encoder.encode(None):
+            yield Packet(int(packet.pts), bytes(packet))
 
     def decode(
-        self, layout: SequenceFormat, stored: Iterable[Packet], dtype: np.dtype[Any] | type[np.generic]
+        self, layout: VideoLayout, stored: Iterable[Packet], dtype: np.dtype[Any] | type[np.generic]
     ) -> Iterator[tuple[int, Frame]]:
         """Decode packets as they come; yields (t, frame) in order of time.
 
         Parameters
         ----------
-        layout : SequenceFormat
+        layout : VideoLayout
         stored : iterable of Packet
             Whole groups of pictures, in the order that `encode` has; groups may be left out.
         dtype : dtype
@@ -269,14 +279,3 @@ class PlainVideo:
                 "chosen": f"crf in steps of {CRF_STEP:g}",
             },
         }
-
-
-def _add_avc(container: Any, layout: SequenceFormat, crf: float, interval_s: Fraction) -> Any:
-    stream = container.add_stream("libx264", rate=1 / interval_s, options=layout.options(crf))
-    stream.height, stream.width = layout.coded_size
-    stream.pix_fmt = layout.pixel_format
-    context = stream.codec_context
-    context.time_base = interval_s
-    context.color_range = _FULL_RANGE
-    context.flags |= _BITEXACT
-    return stream

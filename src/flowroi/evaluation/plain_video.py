@@ -12,14 +12,14 @@ from threading import Event
 
 import numpy as np
 
-from flowroi.archives.video import interval_of
+from flowroi.archives.video_file import interval_of
 from flowroi.baselines import PlainVideo
 from flowroi.baselines.base import Frame
 from flowroi.baselines.sequence import Packet
 from flowroi.errors import CorruptDataError, InvalidParameterError
 from flowroi.evaluation.subjects import FromMovie
 from flowroi.resources import available_cores
-from flowroi.sequence.encoder import CRF_STEP, SequenceFormat
+from flowroi.sequence.encoder import CRF_STEP, VideoLayout
 from flowroi.sources import Source
 from flowroi.sources.pixels import bits_of
 
@@ -102,7 +102,7 @@ def code_movie(
 
 
 def _ladder(
-    codec: PlainVideo, layout: SequenceFormat, source: Source, rates: Sequence[float], pool: ThreadPoolExecutor
+    codec: PlainVideo, layout: VideoLayout, source: Source, rates: Sequence[float], pool: ThreadPoolExecutor
 ) -> list[float]:
     """Return quality factors that come near to the rates: logarithms of sizes interpolated between a few trials."""
     low, high = codec.crf_range
@@ -118,7 +118,7 @@ def _ladder(
     return sorted({_on_grid(float(crf)) for crf in np.interp(wanted, falling[::-1], trials[::-1])})
 
 
-def _frame_bytes(codec: PlainVideo, layout: SequenceFormat, windows: Sequence[Sequence[Frame]], crf: float) -> float:
+def _frame_bytes(codec: PlainVideo, layout: VideoLayout, windows: Sequence[Sequence[Frame]], crf: float) -> float:
     """Return about how many bytes a frame takes, each group of pictures having one key frame."""
     keys, others = [], []
     for window in windows:
@@ -135,7 +135,7 @@ def _on_grid(crf: float) -> float:
 
 def _coded_together(
     codec: PlainVideo,
-    layout: SequenceFormat,
+    layout: VideoLayout,
     source: Source,
     crfs: Sequence[float],
     kept: set[int],
@@ -192,7 +192,7 @@ def _taken(queue: Queue[Frame | None], stop: Event) -> Iterator[Frame]:
 
 def _coded(
     codec: PlainVideo,
-    layout: SequenceFormat,
+    layout: VideoLayout,
     frames: Iterator[Frame],
     crf: float,
     interval_s: Fraction,

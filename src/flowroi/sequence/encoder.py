@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ SequenceCodec = Literal["av1", "hevc"]
 _LEAST_PX = {"av1": 16, "hevc": 64}
 _MULTIPLE_PX = {"av1": 1, "hevc": 8}
 _MOST_BITS = {"av1": 10, "hevc": 12}
-ENCODERS = {"av1": "libsvtav1", "hevc": "libx265"}
+ENCODERS = {"av1": "libsvtav1", "hevc": "libx265", "avc": "libx264"}
 CRF_RANGE = {"av1": (1.0, 63.0), "hevc": (0.0, 51.0)}
 CRF_STEP = 0.25
 _HEVC_PRESETS = ("placebo", "veryslow", "slower", "slow", "medium", "fast", "faster", "veryfast", "superfast")
@@ -28,6 +28,28 @@ _GLOBAL_HEADER = 1 << 22
 _FULL_RANGE = 2
 # What SVT-AV1 takes; it steers nothing, and time stamps tell the time.
 _MOST_FPS = 240
+
+
+class VideoLayout(Protocol):
+    """What encoder and decoder need to know of the frames; see `SequenceFormat`."""
+
+    @property
+    def codec(self) -> str: ...  # noqa: D102
+    @property
+    def height(self) -> int: ...  # noqa: D102
+    @property
+    def width(self) -> int: ...  # noqa: D102
+    @property
+    def significant_bits(self) -> int: ...  # noqa: D102
+    @property
+    def bits(self) -> int: ...  # noqa: D102
+    @property
+    def shift(self) -> int: ...  # noqa: D102
+    @property
+    def coded_size(self) -> tuple[int, int]: ...  # noqa: D102
+    @property
+    def pixel_format(self) -> str: ...  # noqa: D102
+    def options(self, crf: float) -> dict[str, str]: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +67,9 @@ class SequenceFormat:
         The higher, the faster.
     gop : int >= 1
         Frames from key frame to key frame.
+    settings : str, optional
+        More of SVT-AV1's own parameters, with colons between them. By default no temporal filter: it smooths the key
+        frames, cells and all.
     """
 
     codec: SequenceCodec
@@ -53,6 +78,7 @@ class SequenceFormat:
     significant_bits: int
     preset: int
     gop: int
+    settings: str = "enable-tf=0"
 
     def __post_init__(self) -> None:
         most = _MOST_BITS[self.codec]
@@ -100,7 +126,7 @@ class SequenceFormat:
                 "preset": str(self.preset),
                 "g": str(self.gop),
                 # FFmpeg's own crf would be rounded to a whole number.
-                "svtav1-params": f"crf={crf:g}:lp=1:scd=0:enable-tf=0",
+                "svtav1-params": ":".join(filter(None, (f"crf={crf:g}:lp=1:scd=0", self.settings))),
             }
         return {
             "preset": _HEVC_PRESETS[self.preset],
@@ -119,15 +145,16 @@ class SequenceFormat:
         }
 
 
-def open_encoder(layout: SequenceFormat, crf: float, interval_s: Fraction) -> Any:
-    """Return an encoder by itself (a PyAV codec context), its parameter sets beside its packets."""
+def open_encoder(layout: VideoLayout, crf: float, interval_s: Fraction, *, in_band: bool = False) -> Any:
+    """Return an encoder by itself (a PyAV codec context), its parameter sets within its packets or beside them."""
     context = need("av", extra="video").CodecContext.create(ENCODERS[layout.codec], "w")
     context.options = layout.options(crf)
-    context.flags |= _GLOBAL_HEADER
+    if not in_band:
+        context.flags |= _GLOBAL_HEADER
     return configured(context, layout, interval_s)
 
 
-def configured(context: Any, layout: SequenceFormat, interval_s: Fraction) -> Any:
+def configured(context: Any, layout: VideoLayout, interval_s: Fraction) -> Any:
     """Set size, samples and time of an encoder that is not open yet; what its packets need is the same each time."""
     # Read when the encoder starts: it would write its settings to stderr.
     os.environ.setdefault("SVT_LOG", "-1")
@@ -140,7 +167,7 @@ def configured(context: Any, layout: SequenceFormat, interval_s: Fraction) -> An
     return context
 
 
-def picture_of(frame: Frame, layout: SequenceFormat, t: int, interval_s: Fraction) -> Any:
+def picture_of(frame: Frame, layout: VideoLayout, t: int, interval_s: Fraction) -> Any:
     """Return a frame as the encoder takes it.
 
     Raises
@@ -169,7 +196,7 @@ def picture_of(frame: Frame, layout: SequenceFormat, t: int, interval_s: Fractio
     return picture
 
 
-def to_samples(picture: Any, layout: SequenceFormat, dtype: np.dtype[Any]) -> Frame:
+def to_samples(picture: Any, layout: VideoLayout, dtype: np.dtype[Any]) -> Frame:
     """Return a decoded picture as (Y, X), in the movie's own grey scale and size."""
     samples = _plane(picture.planes[0], layout)[: layout.height, : layout.width]
     if layout.shift:
@@ -178,5 +205,5 @@ def to_samples(picture: Any, layout: SequenceFormat, dtype: np.dtype[Any]) -> Fr
     return np.asarray(np.minimum(samples, 2**layout.significant_bits - 1).astype(dtype))
 
 
-def _plane(plane: Any, layout: SequenceFormat) -> Frame:
+def _plane(plane: Any, layout: VideoLayout) -> Frame:
     return np.frombuffer(plane, np.uint8 if layout.bits == 8 else np.dtype("<u2")).reshape(plane.height, -1)
