@@ -35,7 +35,7 @@ from movies import load
 
 RATES = (7, 10, 14, 20, 28, 40, 56)
 CHUNK, LEAD_IN = 128, 32
-SETTINGS = "enable-tf=0:scm=1:qp-scale-compress-strength=1"
+SETTINGS = "enable-tf=0:scm=1:qp-scale-compress-strength=1:enable-cdef=0"
 Frames = npt.NDArray[Any]
 
 
@@ -99,7 +99,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=24)
     parser.add_argument("--seed", type=int, default=731, help="of synthetic movies")
     parser.add_argument("--background", nargs="+", choices=get_args(Background), default=["none", "fill", "plate"])
-    parser.add_argument("--crf", type=int, nargs="+", default=[6, 10, 15, 20, 26, 32, 39, 46])
+    parser.add_argument("--crf", type=int, nargs="+", default=[4, 9, 15, 20, 26, 32, 39, 46])
     parser.add_argument("--preset", type=int, nargs="+", default=[6], help="above 6, cells suffer (10 bit)")
     parser.add_argument("--gop", type=int, nargs="+", default=[64], help="frames from key frame to key frame")
     parser.add_argument("--settings", default=SETTINGS, help="more of svtav1-params, joined by colons")
