@@ -23,6 +23,9 @@ ENCODERS = {"av1": "libsvtav1", "hevc": "libx265", "avc": "libx264"}
 CRF_RANGE = {"av1": (1.0, 63.0), "hevc": (0.0, 51.0)}
 CRF_STEP = 0.25
 _HEVC_PRESETS = ("placebo", "veryslow", "slower", "slow", "medium", "fast", "faster", "veryfast", "superfast")
+# For movies whose background is treated: no temporal filter, which smooths key frames, cells and all; the tools for
+# screens, which held backgrounds resemble, always, instead of when a guess says so; quality spread more evenly.
+_AV1_SETTINGS = "enable-tf=0:scm=1:qp-scale-compress-strength=1"
 _BITEXACT = 1 << 23
 _GLOBAL_HEADER = 1 << 22
 _FULL_RANGE = 2
@@ -68,8 +71,7 @@ class SequenceFormat:
     gop : int >= 1
         Frames from key frame to key frame.
     settings : str, optional
-        More of SVT-AV1's own parameters, with colons between them. By default no temporal filter: it smooths the key
-        frames, cells and all.
+        More of SVT-AV1's own parameters, with colons between them; by default those that suit treated movies.
     """
 
     codec: SequenceCodec
@@ -78,7 +80,7 @@ class SequenceFormat:
     significant_bits: int
     preset: int
     gop: int
-    settings: str = "enable-tf=0"
+    settings: str = _AV1_SETTINGS
 
     def __post_init__(self) -> None:
         most = _MOST_BITS[self.codec]
