@@ -38,7 +38,7 @@ from flowroi.versions import codec_versions
 
 Frame = npt.NDArray[Any]
 _METHODS = {"av1": "AV1", "hevc": "HEVC"}
-_PRESETS = {"av1": 5, "hevc": 4}
+_PRESETS = {"av1": 7, "hevc": 4}
 _GOP = 64
 # Of EncodeParams, what other codecs than JPEG 2000 know.
 _KNOWN = ("rate", "psnr", "noise", "significant_bits", "container")
