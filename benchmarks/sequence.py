@@ -26,7 +26,7 @@ from flowroi.metrics.curves import Curve, size_gain
 from flowroi.params import RoiParams
 from flowroi.resources import opencv_threads
 from flowroi.sequence.coding import chunks_of
-from flowroi.sequence.encoder import AV1_SETTINGS, SequenceFormat, open_encoder, picture_of, to_samples
+from flowroi.sequence.encoder import AV1_SETTINGS, AV1_SMALL_CELLS, SequenceFormat, open_encoder, picture_of, to_samples
 from flowroi.sequence.treated import Treated
 from flowroi.sequence.treatment import Background
 from flowroi.sources import open_source
@@ -91,7 +91,7 @@ def main() -> None:
         for background, gop in product(args.background, args.gop):
             with opencv_threads(1):
                 chunks, treating = treated_chunks(frames, background, gop)
-            own = [""] if background == "none" else [AV1_SETTINGS]
+            own = [""] if background == "none" else [AV1_SETTINGS, AV1_SMALL_CELLS]
             for preset, settings in product(args.preset, args.settings or own):
                 layout = SequenceFormat(args.codec, *frames.shape[1:], 8, preset, gop, settings)
                 points, coding = [], []

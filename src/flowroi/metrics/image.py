@@ -43,9 +43,9 @@ class PooledError:
     @classmethod
     def between(cls, original: Frame, decoded: Frame, where: Mask | None = None) -> PooledError:
         """Return the errors of a frame at the pixels that `where` chooses."""
-        chosen = np.subtract(original, decoded, dtype=np.float64)
         if where is not None:
-            chosen = chosen[where]
+            original, decoded = original[where], decoded[where]
+        chosen = np.subtract(original, decoded, dtype=np.float64)
         return cls(float(np.square(chosen).sum()), chosen.size)
 
     def __add__(self, other: PooledError) -> PooledError:

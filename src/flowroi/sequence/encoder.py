@@ -25,11 +25,10 @@ CRF_STEP = 0.25
 _HEVC_PRESETS = ("placebo", "veryslow", "slower", "slow", "medium", "fast", "faster", "veryfast", "superfast")
 # For movies whose background is treated (figures in docs/benchmarks.md): no temporal filter, which smooths key frames,
 # cells and all; the tools for screens, which held backgrounds resemble, always, instead of when a guess says so;
-# quality spread more evenly over the frames, and finer where a block is flat in part: where cell meets background.
-AV1_SETTINGS = (
-    "enable-tf=0:scm=1:qp-scale-compress-strength=1:hierarchical-levels=3"
-    ":enable-variance-boost=1:variance-boost-strength=1:variance-octile=2"
-)
+# quality spread more evenly over the frames.
+AV1_SETTINGS = "enable-tf=0:scm=1:qp-scale-compress-strength=1:hierarchical-levels=3"
+# And for cells smaller than a block: finer where a block is flat in part, which is where a cell meets the background.
+AV1_SMALL_CELLS = f"{AV1_SETTINGS}:enable-variance-boost=1:variance-boost-strength=1:variance-octile=2"
 _BITEXACT = 1 << 23
 _GLOBAL_HEADER = 1 << 22
 _FULL_RANGE = 2
@@ -148,6 +147,7 @@ class SequenceFormat:
             "shift": self.shift,
             "coded_size": list(self.coded_size),
             "pixel_format": self.pixel_format,
+            **({"settings": self.settings} if self.codec == "av1" else {}),
         }
 
 
@@ -189,7 +189,8 @@ def picture_of(frame: Frame, layout: VideoLayout, t: int, interval_s: Fraction) 
         )
     height, width = layout.coded_size
     picture = need("av", extra="video").VideoFrame(width, height, layout.pixel_format)
-    padded = np.pad(frame, ((0, height - layout.height), (0, width - layout.width)), mode="edge")
+    missing = height - layout.height, width - layout.width
+    padded = np.pad(frame, ((0, missing[0]), (0, missing[1])), mode="edge") if any(missing) else frame
     for number, plane in enumerate(picture.planes):
         samples = _plane(plane, layout)
         if number == 0:

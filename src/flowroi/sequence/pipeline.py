@@ -143,7 +143,7 @@ class _Run:
                 chunks = self.coding.code(work)
             frames = [frame for chunk in chunks for frame in chunk.frames]
             warnings = self._warnings(frames)
-            with VideoWriter(self.target, layout, self.sequence, overwrite=job.overwrite) as writer:
+            with VideoWriter(self.target, layout, self.coding.layout, overwrite=job.overwrite) as writer:
                 writer.write(chunk.packets for chunk in work.load_all(len(chunks)))
                 writer.finish(self._manifest(chunks, sum(writer.sizes), files, warnings))
             work.finished = True

@@ -7,17 +7,19 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 
 from flowroi.sequence.chunk import CodedChunk
 from flowroi.sequence.treated import Treated, TreatedFrame
 
 # A key frame, and a whole pyramid of the frames between.
-WINDOW_FRAMES = 33
+WINDOW_FRAMES = 9
 # Up to so many frames, the sample is the movie.
 WHOLE_FRAMES = 64
-_FEWEST_WINDOWS, _MOST_WINDOWS = 2, 8
+_FEWEST_WINDOWS, _MOST_WINDOWS = 3, 12
 _FRAMES_A_WINDOW = 500
+_BLOCK_PX = 32
 # Of large frames, the sample holds fewer.
 _MOST_BYTES = 3 << 27
 _FEWEST_FRAMES = 9
@@ -59,6 +61,21 @@ class Sample:
             starts = np.linspace(0, total - size, count).astype(int).tolist()
             places = [range(start, start + size) for start in starts]
         return cls(list(pool.map(lambda place: list(treated.frames(place)), places)), total, treated.gop)
+
+    @property
+    def filling(self) -> float:
+        """How full of RoI the blocks of 32 px are that hold any, 0 to 1: little where cells are small and apart."""
+        inside, touched = 0.0, 0
+        for window in self.windows:
+            for frame in window:
+                height, width = frame.inside.shape
+                size = (-(-width // _BLOCK_PX), -(-height // _BLOCK_PX))
+                padded = np.zeros((size[1] * _BLOCK_PX, size[0] * _BLOCK_PX), np.float32)
+                padded[:height, :width] = frame.inside
+                shares = cv2.resize(padded, size, interpolation=cv2.INTER_AREA)
+                inside += float(shares.sum())
+                touched += int(np.count_nonzero(shares))
+        return inside / touched if touched else 0.0
 
     @property
     def whole(self) -> bool:

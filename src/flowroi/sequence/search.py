@@ -10,8 +10,9 @@ from typing import Literal
 from flowroi.sequence.encoder import CRF_STEP
 
 _MOST_TRIALS = 8
-# A figure this near its limit, in proportion, is near enough.
-_NEAR = 0.02
+NEAR = 0.02
+# Quantisers have coarser steps than this.
+_NEAR_CRF = 0.5
 # What is saved beyond what must be, when some chunks of a movie are coded again.
 _SPARE = 1.1
 # Steps by which their crf moves.
@@ -60,7 +61,9 @@ class Found:
     slope: float
 
 
-def find_crf(measure: Callable[[float], float], goal: Goal, start: float, slope: float) -> Found | None:
+def find_crf(
+    measure: Callable[[float], float], goal: Goal, start: float, slope: float, *, near: float = NEAR
+) -> Found | None:
     """Return the crf at which a figure comes nearest to its limit from below.
 
     Parameters
@@ -72,6 +75,8 @@ def find_crf(measure: Callable[[float], float], goal: Goal, start: float, slope:
         Where to look first.
     slope : float > 0
         How fast the figure's logarithm changes with the crf, about: leads the second trial only.
+    near : float, default 0.02
+        A figure this near its limit, in proportion, is near enough.
 
     Returns
     -------
@@ -86,34 +91,43 @@ def find_crf(measure: Callable[[float], float], goal: Goal, start: float, slope:
     """
     over: tuple[float, float] | None = None  # (crf, logarithm of figure over limit)
     under: tuple[float, float] | None = None
-    crf = start
+    crf, before = start, None
     for _ in range(_MOST_TRIALS):
         value = math.log(max(measure(crf), 1e-9) / goal.limit)
+        if before is not None and value != before[1]:
+            slope = min(max(abs((value - before[1]) / (crf - before[0])), slope / 2), 2 * slope)
+        before = crf, value
         if value > 0:
             over = crf, value
             if crf == goal.safe:
                 return None
         else:
             under = crf, value
-            if value > -_NEAR or (crf in (goal.low, goal.high) and crf != goal.safe):
+            if value > -near or (crf in (goal.low, goal.high) and crf != goal.safe):
                 break
-        if over and under:
-            if abs(over[0] - under[0]) <= CRF_STEP:
-                break
-            slope = abs((over[1] - under[1]) / (over[0] - under[0])) or slope
-        known = under or over
-        assert known is not None
-        # A little below the limit, so that the next trial is likely to be the last.
-        crf = known[0] + goal.sign * (known[1] + _NEAR / 2) / slope
-        crf = min(max(round(crf / CRF_STEP) * CRF_STEP, goal.low), goal.high)
-        if over and under:
-            inner = sorted((over[0] + goal.sign * CRF_STEP, under[0] - goal.sign * CRF_STEP))
-            crf = min(max(crf, inner[0]), inner[1])
-        elif crf == known[0]:
-            crf = min(max(crf + goal.sign * CRF_STEP * (1 if over else -1), goal.low), goal.high)
+        if over and under and abs(over[0] - under[0]) <= _NEAR_CRF:
+            break
+        crf = _next(over, under, goal, slope, near)
     if under is None:
-        return Found(goal.safe, math.nan, slope) if over and over[0] != goal.safe else None
+        return Found(goal.safe, math.nan, slope)
     return Found(under[0], goal.limit * math.exp(under[1]), slope)
+
+
+def _next(
+    over: tuple[float, float] | None, under: tuple[float, float] | None, goal: Goal, slope: float, near: float
+) -> float:
+    """Return the next crf to try: between what is over and what is under the limit, or beyond what is known."""
+    known = min((trial for trial in (over, under) if trial is not None), key=lambda trial: abs(trial[1]))
+    if over and under:
+        slope = abs((over[1] - under[1]) / (over[0] - under[0])) or slope
+    # A little below the limit, so that the next trial is likely to be the last.
+    crf = round((known[0] + goal.sign * (known[1] + near / 2) / slope) / CRF_STEP) * CRF_STEP
+    if over and under:
+        inner = sorted((over[0] + goal.sign * CRF_STEP, under[0] - goal.sign * CRF_STEP))
+        return min(max(crf, inner[0]), inner[1])
+    if crf == known[0]:
+        crf += goal.sign * CRF_STEP * (1 if over else -1)
+    return min(max(crf, goal.low), goal.high)
 
 
 def adjusted(crfs: Sequence[float], figures: Sequence[float], goal: Goal, slope: float) -> list[float] | None:
