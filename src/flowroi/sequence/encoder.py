@@ -27,8 +27,9 @@ _HEVC_PRESETS = ("placebo", "veryslow", "slower", "slow", "medium", "fast", "fas
 # cells and all; the tools for screens, which held backgrounds resemble, always, instead of when a guess says so;
 # quality spread more evenly over the frames.
 AV1_SETTINGS = "enable-tf=0:scm=1:qp-scale-compress-strength=1:hierarchical-levels=3"
-# And for cells smaller than a block: finer where a block is flat in part, which is where a cell meets the background.
-AV1_SMALL_CELLS = f"{AV1_SETTINGS}:enable-variance-boost=1:variance-boost-strength=1:variance-octile=2"
+# And for cells smaller than a block: finer where a block is flat in part, which is where a cell meets the background,
+# and no filter across directions, which finds noise there.
+AV1_SMALL_CELLS = f"{AV1_SETTINGS}:enable-cdef=0:enable-variance-boost=1:variance-boost-strength=1:variance-octile=2"
 _BITEXACT = 1 << 23
 _GLOBAL_HEADER = 1 << 22
 _FULL_RANGE = 2
