@@ -26,8 +26,9 @@ from flowroi.metrics.curves import Curve, size_gain
 from flowroi.params import RoiParams
 from flowroi.resources import opencv_threads
 from flowroi.sequence.coding import chunks_of
-from flowroi.sequence.encoder import AV1_SETTINGS, AV1_SMALL_CELLS, SequenceFormat, open_encoder, picture_of, to_samples
-from flowroi.sequence.treated import Treated
+from flowroi.sequence.encoder import SequenceFormat, open_encoder, picture_of, settings_for, to_samples
+from flowroi.sequence.sample import Sample
+from flowroi.sequence.treated import Treated, TreatedFrame
 from flowroi.sequence.treatment import Background
 from flowroi.sources import open_source
 from movies import load
@@ -37,17 +38,17 @@ CRFS = {"av1": (2, 5, 9, 15, 24, 34, 44), "hevc": (6, 12, 18, 24, 30, 36)}
 Frames = npt.NDArray[Any]
 
 
-def treated_chunks(frames: Frames, background: Background, gop: int) -> tuple[list[list[Frames]], float]:
-    """Return the chunks' frames as they are coded, and the processor time that took, s."""
+def treated_chunks(frames: Frames, background: Background, gop: int) -> tuple[list[list[TreatedFrame]], float]:
+    """Return the chunks' frames, and the processor time that took, s."""
     source = open_source(frames)
     method = "none" if background == "none" else "fused"
     treated = Treated(source, method, RoiParams(), soft_weights=True, background=background, peak=255, gop=gop)
     started = time.process_time()
-    chunks = [[frame.treated for frame in treated.frames(chunk)] for chunk in chunks_of(len(frames), gop)]
+    chunks = [list(treated.frames(chunk)) for chunk in chunks_of(len(frames), gop)]
     return chunks, time.process_time() - started
 
 
-def coded(chunks: list[list[Frames]], layout: SequenceFormat, crf: float) -> tuple[int, Frames, float]:
+def coded(chunks: list[list[TreatedFrame]], layout: SequenceFormat, crf: float) -> tuple[int, Frames, float]:
     """Return the bytes of the packets, the frames decoded, and the encoder's processor time, s."""
     import av
 
@@ -55,7 +56,9 @@ def coded(chunks: list[list[Frames]], layout: SequenceFormat, crf: float) -> tup
     for chunk in chunks:
         started = time.process_time()
         encoder = open_encoder(layout, crf, interval)
-        packets = [p for t, frame in enumerate(chunk) for p in encoder.encode(picture_of(frame, layout, t, interval))]
+        packets = []
+        for t, frame in enumerate(chunk):
+            packets += encoder.encode(picture_of(frame.treated, layout, t, interval))
         packets += encoder.encode(None)
         taken += time.process_time() - started
         size += sum(packet.size for packet in packets)
@@ -91,7 +94,8 @@ def main() -> None:
         for background, gop in product(args.background, args.gop):
             with opencv_threads(1):
                 chunks, treating = treated_chunks(frames, background, gop)
-            own = [""] if background == "none" else [AV1_SETTINGS, AV1_SMALL_CELLS]
+            filling = Sample(chunks, len(frames), gop).filling
+            own = ["" if background == "none" else settings_for(filling)]
             for preset, settings in product(args.preset, args.settings or own):
                 layout = SequenceFormat(args.codec, *frames.shape[1:], 8, preset, gop, settings)
                 points, coding = [], []

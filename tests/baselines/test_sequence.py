@@ -132,7 +132,7 @@ def test_the_description_says_which_library_and_goes_into_json(key):
     assert described["key"] == key
     assert "libavcodec" in described["library"]
     assert described["settings"]["gop"] == 16
-    assert described["settings"]["preset"] == (5 if key == "svt-av1" else "medium")
+    assert described["settings"]["preset"] == (7 if key == "svt-av1" else "medium")
 
 
 @pytest.mark.parametrize("options", [{"key": "mpeg2"}, {"key": "x265", "preset": 9}, {"key": "x264", "gop": 0}])

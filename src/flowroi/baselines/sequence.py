@@ -44,7 +44,7 @@ class _Codec(NamedTuple):
 
 
 _CODECS = {
-    "svt-av1": _Codec("AV1 (SVT-AV1)", "av1", "libsvtav1", "libdav1d", 5, 13, 10, (1.0, 63.0)),
+    "svt-av1": _Codec("AV1 (SVT-AV1)", "av1", "libsvtav1", "libdav1d", 7, 13, 10, (1.0, 63.0)),
     "x265": _Codec("HEVC (x265)", "hevc", "libx265", "hevc", 4, 8, 12, (1.0, 51.0)),
     "x264": _Codec("AVC (x264)", "avc", "libx264", "h264", 4, 8, 10, (1.0, 51.0)),
 }
@@ -112,7 +112,7 @@ class PlainVideo:
     ----------
     key : "svt-av1", "x265" or "x264"
     preset : int, optional
-        The higher, the faster: 0 to 13 for SVT-AV1 (default 5), 0 to 8 for the others (default 4, their "medium").
+        The higher, the faster: 0 to 13 for SVT-AV1 (default 7), 0 to 8 for the others (default 4, their "medium").
     gop : int >= 1, default 64
         Frames from key frame to key frame.
 

@@ -23,6 +23,7 @@ Progress = Callable[[int, int], None]
 # A curve's rates: from so much below the archives' to so much above.
 _CURVE_SPAN = (0.15, 2.0)
 _CURVE_POINTS = 7
+_ENCODED_BY = {"av1": "svt-av1", "hevc": "x265"}
 _USUAL = ("openjpeg", CAP)
 _USUAL_FOR_SEQUENCES = (*_USUAL, "svt-av1")
 
@@ -32,7 +33,7 @@ def usual_baselines(archives: Sequence[Archive]) -> tuple[str, ...]:
     return _USUAL if all(archive.independent_frames for archive in archives) else _USUAL_FOR_SEQUENCES
 
 
-def described(keys: Sequence[str], gop: int) -> list[dict[str, Any]]:
+def described(keys: Sequence[str], archives: Sequence[Archive]) -> list[dict[str, Any]]:
     """Return what the codecs among some baselines say of themselves, the cap being none.
 
     Raises
@@ -47,18 +48,21 @@ def described(keys: Sequence[str], gop: int) -> list[dict[str, Any]]:
         known = ", ".join((*BASELINES, *SEQUENCE_BASELINES, CAP))
         raise InvalidParameterError(f"baseline is {unknown[0]!r}; expected one of {known}")
     return [
-        (PlainVideo(key, gop=gop) if key in SEQUENCE_BASELINES else open_baseline(key)).describe()
+        (plain_video(key, archives) if key in SEQUENCE_BASELINES else open_baseline(key)).describe()
         for key in dict.fromkeys(keys)
         if key != CAP
     ]
 
 
-def common_gop(archives: Sequence[Archive]) -> int:
-    """Return the group of pictures of plain video codecs: that of the first archive which has one, to be alike."""
-    for archive in archives:
-        if not archive.independent_frames:
-            return int(archive.manifest.get("sequence", {}).get("gop", DEFAULT_GOP))
-    return DEFAULT_GOP
+def plain_video(key: str, archives: Sequence[Archive]) -> PlainVideo:
+    """Return a plain video codec that differs from the archives in RoI, treatment and settings alone.
+
+    It has the group of pictures of the first archive that is coded from frame to frame, and the preset of the first
+    that its own codec coded.
+    """
+    known = [a.manifest["sequence"] for a in archives if not a.independent_frames]
+    presets = [sequence["preset"] for sequence in known if _ENCODED_BY.get(sequence["codec"]) == key]
+    return PlainVideo(key, preset=next(iter(presets), None), gop=known[0]["gop"] if known else DEFAULT_GOP)
 
 
 def curve_rates(archives: Sequence[Archive]) -> list[float]:
@@ -108,7 +112,7 @@ def compared_subjects(
         if key not in SEQUENCE_BASELINES:
             found += [CellsOnly(rate) if key == CAP else FromBaseline(key, rate) for rate in at]
             continue
-        codec = PlainVideo(key, gop=common_gop(archives))
+        codec = plain_video(key, archives)
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="flowroi-")))
         try:
             found += code_movie(codec, source, significant_bits, at, frames, folder, workers=workers, step=steps.done)

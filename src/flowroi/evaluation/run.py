@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from flowroi.archives import Archive, open_archive
 from flowroi.errors import InvalidParameterError
-from flowroi.evaluation.compared import Progress, Steps, common_gop, compared_subjects, described, usual_baselines
+from flowroi.evaluation.compared import Progress, Steps, compared_subjects, described, usual_baselines
 from flowroi.evaluation.doubts import MASKS, looks_like_a_mask, of_archives, of_results
 from flowroi.evaluation.labels import LabelSource, open_labels
 from flowroi.evaluation.materials import coded_text, materials
@@ -180,7 +180,7 @@ def run_evaluation(
         names = _names([archive.path for archive in read])
         steady += [FromArchive(f"archive:{n}", names[n], coded=coded_text(a)) for n, a in enumerate(read)]
         keys = usual_baselines(read) if baselines is None else tuple(dict.fromkeys(baselines))
-        codecs = described(keys, common_gop(read))
+        codecs = described(keys, read)
         steps = Steps(progress, len(chosen))
         compared, warnings = compared_subjects(stack, opened, keys, read, rates, bits, curve, workers, steps)
         by = Yardstick(segmenter, 2**bits - 1, ssim)

@@ -13,7 +13,7 @@ import numpy as np
 
 from flowroi.errors import FlowRoIError, QualityTargetError
 from flowroi.sequence.chunk import ChunkFacts, CodedChunk, code_chunk
-from flowroi.sequence.encoder import AV1_SMALL_CELLS, SequenceFormat
+from flowroi.sequence.encoder import SequenceFormat, settings_for
 from flowroi.sequence.sample import Sample
 from flowroi.sequence.search import Found, Goal, adjusted, find_crf
 from flowroi.sequence.treated import Treated, TreatedFrame
@@ -28,8 +28,6 @@ _ROUGH = 0.1
 # What a sample is kept below the limit by, in proportion, because the movie will differ.
 _MARGIN = 0.02
 _MOST_ROUNDS = 10
-# Blocks less full of RoI than this: where the settings for small cells gain (0.2 to 0.35) and lose (0.45 to 0.6).
-_SMALL_CELLS = 0.4
 
 
 class _StoppedError(Exception):
@@ -86,8 +84,7 @@ class MovieCoding:
             If none does.
         """
         sample = Sample.of(self.treated, self.chunks, self._pool)
-        if self.layout.codec == "av1" and sample.filling < _SMALL_CELLS:
-            self.layout = replace(self.layout, settings=AV1_SMALL_CELLS)
+        self.layout = replace(self.layout, settings=settings_for(sample.filling))
         goal = self.goal if sample.whole else self.goal.nearer(_MARGIN)
 
         def measure(crf: float) -> float:
