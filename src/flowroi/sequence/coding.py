@@ -14,7 +14,7 @@ import numpy as np
 from flowroi.errors import FlowRoIError, QualityTargetError
 from flowroi.sequence.chunk import ChunkFacts, CodedChunk, code_chunk
 from flowroi.sequence.encoder import SequenceFormat, settings_for
-from flowroi.sequence.sample import Sample
+from flowroi.sequence.sample import WINDOW_FRAMES, Sample
 from flowroi.sequence.search import Found, Goal, adjusted, find_crf
 from flowroi.sequence.treated import Treated, TreatedFrame
 from flowroi.sequence.work import Work
@@ -23,7 +23,7 @@ CHUNK_FRAMES = 128
 _START = {"av1": 30.0, "hevc": 26.0}
 # How fast the logarithms of the bytes and of the squared errors change with the crf, about.
 _SLOPE = 0.04
-# How near one window alone is to come to the goal, in proportion.
+# How near a part of the sample is to come to the goal, in proportion.
 _ROUGH = 0.1
 # What a sample is kept below the limit by, in proportion, because the movie will differ.
 _MARGIN = 0.02
@@ -91,11 +91,10 @@ class MovieCoding:
             return self._figure(sample, sample.coded(crf, self._code, self._pool))
 
         start, slope = _START[self.layout.codec], _SLOPE
-        if not sample.whole:
-            # The way there is shown by one window alone.
-            rough = find_crf(
-                lambda crf: self._figure(sample, [self._code(sample.windows[0], crf)]), goal, start, slope, near=_ROUGH
-            )
+        part = sample.windows[0][:WINDOW_FRAMES]
+        if 2 * len(part) < sum(map(len, sample.windows)):
+            # The way there is shown by a part of the sample.
+            rough = find_crf(lambda crf: self._figure(sample, [self._code(part, crf)]), goal, start, slope, near=_ROUGH)
             start, slope = (goal.safe, slope) if rough is None else (rough.crf, rough.slope)
         found = find_crf(measure, goal, start, slope)
         if found is None:

@@ -99,7 +99,7 @@ class Sample:
         """Return how many bytes the whole movie takes, as the windows tell: they hold more than their share of keys."""
         stored = sum(chunk.facts.size_bytes for chunk in coded)
         frames = sum(len(chunk.packets) for chunk in coded)
-        if self.whole or frames == len(coded):
+        if frames in (self.total, len(coded)):
             return stored * self.total / frames
         keys = sum(len(chunk.packets[0].data) for chunk in coded) / len(coded)
         inner = (stored - keys * len(coded)) / (frames - len(coded))
