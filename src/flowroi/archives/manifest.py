@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from flowroi.archives.contents import check_contents
 from flowroi.errors import CorruptDataError, UnsupportedFormatError
 
 FORMAT = "flowroi-archive"
@@ -78,18 +79,18 @@ def seal(content: dict[str, Any], frames: list[FrameRecord]) -> dict[str, Any]:
 
 
 def parse(text: str | bytes, path: Any) -> dict[str, Any]:
-    """Read a manifest and check its digest.
+    """Read a manifest, check its digest, and whether it says what manifests say.
 
     Raises
     ------
     CorruptDataError
-        If it is not JSON, or its digest does not fit.
+        If it is not JSON, its digest does not fit, or what it says is not what archives of ours say.
     UnsupportedFormatError
         If it is no manifest of ours, or of a later version.
     """
     try:
-        manifest = json.loads(text)
-    except ValueError as error:
+        manifest = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
         raise CorruptDataError(f"the manifest is not readable JSON: {error}", path=path) from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise UnsupportedFormatError("there is a manifest, but not of a FlowRoI archive", path=path)
@@ -99,9 +100,18 @@ def parse(text: str | bytes, path: Any) -> dict[str, Any]:
             path=path,
         )
     unsealed = {key: value for key, value in manifest.items() if key != "digest"}
-    if manifest.get("digest") != "sha256:" + sha256(canonical_json(unsealed)):
+    try:
+        digest = sha256(canonical_json(unsealed))
+    except ValueError as error:
+        raise CorruptDataError(f"the manifest holds what JSON cannot say: {error}", path=path) from error
+    if manifest.get("digest") != f"sha256:{digest}":
         raise CorruptDataError("the manifest does not fit its own digest: it was changed or damaged", path=path)
+    check_contents(manifest, path)
     return manifest
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number")
 
 
 def read_folder_manifest(folder: Path) -> dict[str, Any]:

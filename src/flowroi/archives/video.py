@@ -10,11 +10,8 @@ from threading import RLock
 from typing import Any
 
 from flowroi.archives.base import Archive, Frame, Mask
-from flowroi.archives.manifest import (
-    parse,
-    read_folder_manifest,
-    sha256,
-)
+from flowroi.archives.contents import VIDEO_FOLDER
+from flowroi.archives.manifest import parse, read_folder_manifest, sha256
 from flowroi.archives.video_file import (
     MUXERS,
     Packet,
@@ -44,6 +41,9 @@ class VideoArchive(Archive):
             text, self._movie_bytes = read_manifest(path)
             super().__init__(path, parse(text, path))
         self.format = self.manifest["archive"]
+        expected = VIDEO_FOLDER if path.is_dir() else path.suffix.lower()[1:]
+        if self.format != expected:
+            raise CorruptDataError(f"the manifest is that of a {self.format!r}, not of {expected!r}", path=path)
         known = self.manifest["sequence"]
         _, height, width = self.shape
         bits = self.manifest["significant_bits"]
@@ -57,11 +57,7 @@ class VideoArchive(Archive):
         starts, at = [], 0
         for file in self.manifest["files"]:
             starts.append(at)
-            at += file.get("frames", len(self))
-            if "name" in file and ("/" in file["name"] or "\\" in file["name"]):
-                raise CorruptDataError(f"the manifest names {file['name']!r}, outside the folder", path=self.path)
-        if at != len(self):
-            raise CorruptDataError(f"the files hold {at} frames; the manifest says {len(self)}", path=self.path)
+            at += file["frames"] if self.format == VIDEO_FOLDER else len(self)
         return starts
 
     def stored(self, t: int) -> bytes:
@@ -110,10 +106,10 @@ class VideoArchive(Archive):
             if not path.is_file():
                 changed.append(path.name)
                 continue
-            size = path.stat().st_size if "name" in known else self._movie_bytes
+            size = path.stat().st_size if self.format == VIDEO_FOLDER else self._movie_bytes
             if size != known["size_bytes"] or digest_of_movie(path, size) != known["sha256"]:
                 changed.append(path.name)
-        if self.path.is_dir():
+        if self.format == VIDEO_FOLDER:
             known_names = {file["name"] for file in self.manifest["files"]}
             changed += sorted(file.name for file in self.path.glob("*.mkv") if file.name not in known_names)
         return changed
@@ -145,12 +141,12 @@ class VideoArchive(Archive):
 
     def _file_of(self, first: int) -> VideoFile:
         path = self._path_of(self._starts.index(first))
-        muxer = "matroska" if self.path.is_dir() else MUXERS[self.path.suffix.lower()]
+        muxer = "matroska" if self.format == VIDEO_FOLDER else MUXERS[self.path.suffix.lower()]
         return VideoFile(path, muxer, self._interval_s)
 
     def _path_of(self, number: int) -> Path:
         known = self.manifest["files"][number]
-        return self.path / known["name"] if "name" in known else self.path
+        return self.path / known["name"] if self.format == VIDEO_FOLDER else self.path
 
     def _place_of(self, t: int) -> tuple[int, int]:
         """Return the first frame of the file that holds a frame, and the frame's place in it."""
@@ -195,7 +191,12 @@ class VideoArchive(Archive):
             )
 
     def to_frame(self, picture: Any) -> Frame:
-        """Return a decoded picture as a frame of the movie."""
+        """Return a decoded picture as a frame of the movie; raises CorruptDataError for one of another kind."""
+        height, width = self._sequence.coded_size
+        seen = f"{picture.height}x{picture.width} {picture.format.name}"
+        expected = f"{height}x{width} {self._sequence.pixel_format}"
+        if seen != expected:
+            raise CorruptDataError(f"decodes to {seen}; the manifest says {expected}", path=self.path)
         return to_samples(picture, self._sequence, self.dtype)
 
 

@@ -24,6 +24,9 @@ _UUID = b"uuid" + bytes.fromhex("6f7c2f1d8f2a4d0b9b5c666c6f77726f")
 _MARK = b"flowroi1"
 _FOOTER_BYTES = 16
 _LARGEST_MANIFEST = 1 << 30
+# Half of a manifest is checksums, which do not deflate: one that grows more than this is none.
+_MOST_GROWTH = 64
+_ALWAYS_READ = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,8 @@ class VideoFile:
                 container.seek(round(first * self._interval_s / stream.time_base), stream=stream, backward=True)
             for packet in container.demux(stream):
                 if packet.size:
+                    if packet.pts is None:
+                        raise CorruptDataError("a packet has no time stamp", path=self.path)
                     pts = round(packet.pts * stream.time_base / self._interval_s)
                     yield Packet(pts, bool(packet.is_keyframe), bytes(packet))
 
@@ -127,12 +132,13 @@ class VideoFile:
         av = need("av", extra="video")
         try:
             with self.path.open("rb") as handle, av.open(handle, format=self._muxer) as container:
-                if not container.streams.video:
-                    raise CorruptDataError("there is no video stream", path=self.path)
-                yield container, container.streams.video[0]
+                videos = container.streams.video
+                if not videos or videos[0].codec_context is None or not videos[0].time_base:
+                    raise CorruptDataError("there is no video stream of a known codec", path=self.path)
+                yield container, videos[0]
         except FlowRoIError:
             raise
-        except FileNotFoundError as error:
+        except (FileNotFoundError, IsADirectoryError) as error:
             raise MissingInputError("a file of the archive is missing", path=self.path) from error
         except (av.error.FFmpegError, ValueError, EOFError) as error:
             raise CorruptDataError(f"cannot be read: {error}", path=self.path) from error
@@ -171,11 +177,11 @@ def read_manifest(path: Path) -> tuple[bytes, int]:
         deflated = file.read(length)
         inflater = zlib.decompressobj()
         try:
-            text = inflater.decompress(deflated, _LARGEST_MANIFEST)
+            text = inflater.decompress(deflated, min(max(_MOST_GROWTH * length, _ALWAYS_READ), _LARGEST_MANIFEST))
         except zlib.error as error:
             raise CorruptDataError(f"the manifest cannot be inflated: {error}", path=path) from error
         if not inflater.eof or inflater.unused_data:
-            raise CorruptDataError("the manifest ends too early or too late", path=path)
+            raise CorruptDataError("the manifest ends too early or too late, or is far too long", path=path)
         # What stands around it is known, too, so that not even there a byte can change unseen.
         element = _element(text, MUXERS.get(path.suffix.lower(), ""))
         file.seek(max(size - len(element), 0))

@@ -8,6 +8,7 @@ from typing import Any
 
 from flowroi.archives.atomic import discard, publish, refuse_existing, temporary_beside
 from flowroi.archives.base import ArchiveLayout, layout_facts
+from flowroi.archives.contents import VIDEO_FOLDER
 from flowroi.archives.manifest import MANIFEST_NAME, FrameRecord, canonical_json, seal, sha256
 from flowroi.archives.video_file import (
     MUXERS,
@@ -20,8 +21,6 @@ from flowroi.archives.video_file import (
 )
 from flowroi.errors import InvalidParameterError, MissingInputError, VerificationError
 from flowroi.sequence.encoder import SequenceFormat
-
-FOLDER = "mkv-folder"
 
 
 class VideoWriter:
@@ -54,7 +53,7 @@ class VideoWriter:
 
     def write(self, chunks: Iterable[Sequence[Packet]]) -> None:
         """Write the whole movie: its chunks in order, each with its packets in order of decoding, counted from 0."""
-        if self.format == FOLDER:
+        if self.format == VIDEO_FOLDER:
             self._temporary.mkdir()
             for chunk in chunks:
                 self._write_file(self._temporary / f"t{len(self._records):06d}.mkv", chunk)
@@ -80,7 +79,7 @@ class VideoWriter:
             self._records.append(FrameRecord(self.layout.frame_names[first + n], size, digest))
         size = path.stat().st_size
         facts = {"size_bytes": size, "sha256": digest_of_movie(path, size)}
-        self._files.append(facts if self.format != FOLDER else {"name": path.name, "frames": len(found), **facts})
+        self._files.append(facts if self.format != VIDEO_FOLDER else {"name": path.name, "frames": len(found), **facts})
 
     def _reader(self, path: Path) -> VideoFile:
         return VideoFile(path, self._muxer, self._interval_s)
@@ -104,7 +103,7 @@ class VideoWriter:
             "files": self._files,
         }
         text = canonical_json(seal(content, self._records))
-        if self.format == FOLDER:
+        if self.format == VIDEO_FOLDER:
             (self._temporary / MANIFEST_NAME).write_bytes(text)
         else:
             append_manifest(self._temporary, self._muxer, text)
@@ -132,7 +131,7 @@ def format_of_video(target: Path) -> str:
     if suffix in MUXERS:
         return suffix[1:]
     if suffix == "" or target.is_dir():
-        return FOLDER
+        return VIDEO_FOLDER
     raise InvalidParameterError(
         f"the output is {target.name!r}; expected NAME.mkv, NAME.mp4, or a folder, with the codecs of videos"
     )

@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from flowroi.archives.base import ArchiveLayout
+from flowroi.archives.contents import VIDEO_FOLDER
 from flowroi.archives.video_file import interval_of
-from flowroi.archives.video_writer import FOLDER, VideoWriter, format_of_video
+from flowroi.archives.video_writer import VideoWriter, format_of_video
 from flowroi.codec.encoder import ROUNDING_NOISE
 from flowroi.errors import InvalidParameterError
 from flowroi.extras import need
@@ -62,7 +63,7 @@ def compress_sequence(
             target,
             inputs=[opened.path, masks],
             overwrite=job.overwrite,
-            replaceable=("*.mkv", "manifest.json") if format_of_video(target) == FOLDER else (),
+            replaceable=("*.mkv", "manifest.json") if format_of_video(target) == VIDEO_FOLDER else (),
         )
         with opencv_threads(1):
             run = _Run(opened, target, settings, progress)
