@@ -10,7 +10,7 @@ import pytest
 import flowroi
 from flowroi.archives.export import export
 from flowroi.archives.manifest import MANIFEST_NAME, sha256
-from flowroi.archives.video_file import append_manifest, read_manifest
+from flowroi.archives.video_manifest import append_manifest, read_manifest
 from flowroi.cli.app import run
 from flowroi.errors import CorruptDataError, FlowRoIError
 
@@ -38,7 +38,7 @@ def forge(archive_path, tmp_path):
         else:
             text, size = read_manifest(archive_path)
             path.write_bytes(archive_path.read_bytes()[:size])
-            append_manifest(path, "matroska", sealed(change, text))
+            append_manifest(path, "matroska", lambda _: sealed(change, text))
         return path
 
     return forged
@@ -143,9 +143,9 @@ def test_a_manifest_that_inflates_beyond_all_measure_is_refused(tmp_path, monkey
             return getattr(self.inner, name)
 
     zlib_decompressobj = zlib.decompressobj
-    monkeypatch.setattr("flowroi.archives.video_file.zlib.decompressobj", Watched)
-    (tmp_path / "a.mkv").write_bytes(b"")
-    append_manifest(tmp_path / "a.mkv", "matroska", b" " * (1 << 26))
+    monkeypatch.setattr("flowroi.archives.video_manifest.zlib.decompressobj", Watched)
+    (tmp_path / "a.mp4").write_bytes(b"")
+    append_manifest(tmp_path / "a.mp4", "mp4", lambda _: b" " * (1 << 26))
     with pytest.raises(CorruptDataError, match="too long"):
-        flowroi.open_archive(tmp_path / "a.mkv")
+        flowroi.open_archive(tmp_path / "a.mp4")
     assert max(inflated) <= 1 << 23

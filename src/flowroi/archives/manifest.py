@@ -55,6 +55,12 @@ def sha256_of(file: BinaryIO, size: int) -> str:
     return digest.hexdigest()
 
 
+def digest_of_file(path: Path, size: int) -> str:
+    """Return the SHA-256 of the first `size` bytes of a file."""
+    with path.open("rb") as file:
+        return sha256_of(file, size)
+
+
 def canonical_json(value: Any) -> bytes:
     """Serialise to one and the same bytes for equal values: sorted keys, no spaces, ASCII, no NaN.
 

@@ -11,15 +11,9 @@ from typing import Any
 
 from flowroi.archives.base import Archive, Frame, Mask
 from flowroi.archives.contents import VIDEO_FOLDER
-from flowroi.archives.manifest import parse, read_folder_manifest, sha256
-from flowroi.archives.video_file import (
-    MUXERS,
-    Packet,
-    VideoFile,
-    digest_of_movie,
-    interval_of,
-    read_manifest,
-)
+from flowroi.archives.manifest import digest_of_file, parse, read_folder_manifest, sha256
+from flowroi.archives.video_file import MUXERS, Packet, VideoFile, interval_of
+from flowroi.archives.video_manifest import read_manifest
 from flowroi.errors import CorruptDataError, FlowRoIError, MissingInputError
 from flowroi.sequence.encoder import SequenceFormat, to_samples
 
@@ -107,7 +101,7 @@ class VideoArchive(Archive):
                 changed.append(path.name)
                 continue
             size = path.stat().st_size if self.format == VIDEO_FOLDER else self._movie_bytes
-            if size != known["size_bytes"] or digest_of_movie(path, size) != known["sha256"]:
+            if size != known["size_bytes"] or digest_of_file(path, size) != known["sha256"]:
                 changed.append(path.name)
         if self.format == VIDEO_FOLDER:
             known_names = {file["name"] for file in self.manifest["files"]}

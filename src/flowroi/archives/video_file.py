@@ -1,9 +1,8 @@
-"""One video file: packets in, packets out, and the manifest in an element behind the movie that players pass over."""
+"""One video file: packets in, packets out."""
 
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,22 +10,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from flowroi.archives.manifest import sha256_of
 from flowroi.errors import CorruptDataError, FlowRoIError, MissingInputError, UnsupportedFormatError
 from flowroi.extras import need
 from flowroi.sequence.encoder import ENCODERS, SequenceFormat, configured
 
 MUXERS = {".mkv": "matroska", ".mp4": "mp4"}
-# An EBML Void element, and a box of a type of its own: readers pass over either.
-_VOID = b"\xec\x01"
-_UUID = b"uuid" + bytes.fromhex("6f7c2f1d8f2a4d0b9b5c666c6f77726f")
-# Length of the deflated manifest, 8 bytes, then this: the end of the file.
-_MARK = b"flowroi1"
-_FOOTER_BYTES = 16
-_LARGEST_MANIFEST = 1 << 30
-# Half of a manifest is checksums, which do not deflate: one that grows more than this is none.
-_MOST_GROWTH = 64
-_ALWAYS_READ = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,75 +130,6 @@ class VideoFile:
             raise MissingInputError("a file of the archive is missing", path=self.path) from error
         except (av.error.FFmpegError, ValueError, EOFError) as error:
             raise CorruptDataError(f"cannot be read: {error}", path=self.path) from error
-
-
-def append_manifest(path: Path, muxer: str, text: bytes) -> None:
-    """Put the manifest behind the movie."""
-    with path.open("ab") as file:
-        file.write(_element(text, muxer))
-
-
-def read_manifest(path: Path) -> tuple[bytes, int]:
-    """Return the manifest at the end of a file, and how many bytes of movie stand before it.
-
-    Raises
-    ------
-    UnsupportedFormatError
-        If there is none.
-    CorruptDataError
-        If it is damaged.
-    """
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        file.seek(max(0, size - _FOOTER_BYTES))
-        footer = file.read()
-        if footer[8:] != _MARK:
-            raise UnsupportedFormatError(
-                "a video without a FlowRoI manifest at its end, so not an archive of ours, or cut short: read it as a "
-                "source",
-                path=path,
-            )
-        length = int.from_bytes(footer[:8], "big")
-        if not 0 < length <= min(size - _FOOTER_BYTES, _LARGEST_MANIFEST):
-            raise CorruptDataError(f"the manifest is said to have {length} bytes", path=path)
-        file.seek(size - _FOOTER_BYTES - length)
-        deflated = file.read(length)
-        inflater = zlib.decompressobj()
-        try:
-            text = inflater.decompress(deflated, min(max(_MOST_GROWTH * length, _ALWAYS_READ), _LARGEST_MANIFEST))
-        except zlib.error as error:
-            raise CorruptDataError(f"the manifest cannot be inflated: {error}", path=path) from error
-        if not inflater.eof or inflater.unused_data:
-            raise CorruptDataError("the manifest ends too early or too late, or is far too long", path=path)
-        # What stands around it is known, too, so that not even there a byte can change unseen.
-        element = _element(text, MUXERS.get(path.suffix.lower(), ""))
-        file.seek(max(size - len(element), 0))
-        if file.read() != element:
-            raise CorruptDataError("the element that holds the manifest was changed", path=path)
-    return text, size - len(element)
-
-
-def has_manifest(path: Path) -> bool:
-    """Whether a file ends as archives of ours do."""
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        file.seek(max(0, size - len(_MARK)))
-        return file.read() == _MARK
-
-
-def digest_of_movie(path: Path, size: int) -> str:
-    """Return the SHA-256 of the first `size` bytes of a file."""
-    with path.open("rb") as file:
-        return sha256_of(file, size)
-
-
-def _element(text: bytes, muxer: str) -> bytes:
-    deflated = zlib.compress(text, 9)
-    tail = deflated + len(deflated).to_bytes(8, "big") + _MARK
-    if muxer == "matroska":
-        return _VOID + len(tail).to_bytes(7, "big") + tail
-    # A size of 1 announces the true one, in 64 bits.
-    return (1).to_bytes(4, "big") + _UUID[:4] + (len(tail) + 32).to_bytes(8, "big") + _UUID[4:] + tail
 
 
 def _refuse_errors_of_the_disk(error: Exception, path: Path) -> None:

@@ -9,16 +9,9 @@ from typing import Any
 from flowroi.archives.atomic import discard, publish, refuse_existing, temporary_beside
 from flowroi.archives.base import ArchiveLayout, layout_facts
 from flowroi.archives.contents import VIDEO_FOLDER
-from flowroi.archives.manifest import MANIFEST_NAME, FrameRecord, canonical_json, seal, sha256
-from flowroi.archives.video_file import (
-    MUXERS,
-    Packet,
-    VideoFile,
-    append_manifest,
-    digest_of_movie,
-    interval_of,
-    write_video,
-)
+from flowroi.archives.manifest import MANIFEST_NAME, FrameRecord, canonical_json, digest_of_file, seal, sha256
+from flowroi.archives.video_file import MUXERS, Packet, VideoFile, interval_of, write_video
+from flowroi.archives.video_manifest import append_manifest
 from flowroi.errors import InvalidParameterError, MissingInputError, VerificationError
 from flowroi.sequence.encoder import SequenceFormat
 
@@ -77,9 +70,11 @@ class VideoWriter:
                     path=self.target,
                 )
             self._records.append(FrameRecord(self.layout.frame_names[first + n], size, digest))
-        size = path.stat().st_size
-        facts = {"size_bytes": size, "sha256": digest_of_movie(path, size)}
-        self._files.append(facts if self.format != VIDEO_FOLDER else {"name": path.name, "frames": len(found), **facts})
+        if self.format == VIDEO_FOLDER:
+            size = path.stat().st_size
+            self._files.append(
+                {"name": path.name, "frames": len(found), "size_bytes": size, "sha256": digest_of_file(path, size)}
+            )
 
     def _reader(self, path: Path) -> VideoFile:
         return VideoFile(path, self._muxer, self._interval_s)
@@ -100,13 +95,15 @@ class VideoWriter:
                 "gop": self.sequence.gop,
                 **self.sequence.describe(),
             },
-            "files": self._files,
         }
-        text = canonical_json(seal(content, self._records))
+
+        def manifest_of(*files: dict[str, Any]) -> bytes:
+            return canonical_json(seal({**content, "files": list(files)}, self._records))
+
         if self.format == VIDEO_FOLDER:
-            (self._temporary / MANIFEST_NAME).write_bytes(text)
+            (self._temporary / MANIFEST_NAME).write_bytes(manifest_of(*self._files))
         else:
-            append_manifest(self._temporary, self._muxer, text)
+            append_manifest(self._temporary, self._muxer, manifest_of)
         publish(self._temporary, self.target, overwrite=self._overwrite)
         self._finished = True
         return self.target
