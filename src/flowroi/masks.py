@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -28,6 +29,11 @@ def check_roi_method(method: str) -> None:
         return
     known = ", ".join((*get_args(RoiMethod), "none"))
     raise InvalidParameterError(f"roi_method is {method!r}; expected one of {known}, or a folder of masks")
+
+
+def mask_folder(method: str) -> Path | None:
+    """Return the folder that masks come from; None where they are found, or there are none."""
+    return None if method in (*get_args(RoiMethod), "none") else Path(method)
 
 
 def frames_with_masks(
@@ -65,16 +71,29 @@ def read_mask(folder: Path, name: str, shape: tuple[int, ...], t: int) -> Mask:
     MissingInputError, CorruptDataError, InvalidParameterError
         If the mask is missing, unreadable, or of another size than the frame.
     """
+    file = _mask_file(folder, name, t)
+    mask = cv2.imdecode(np.frombuffer(file.read_bytes() or b"\0", np.uint8), cv2.IMREAD_UNCHANGED)
+    if mask is None:
+        raise CorruptDataError("the mask cannot be decoded", path=file, frame=t)
+    if mask.shape != shape:
+        raise InvalidParameterError(
+            f"the mask has shape {mask.shape}; expected {shape}, the frame's", path=file, frame=t
+        )
+    return np.asarray(mask, np.bool_)
+
+
+def digest_of_masks(folder: Path, names: Iterable[str]) -> str:
+    """Return the SHA-256 of the mask files of some frames; raises MissingInputError where one is missing."""
+    digest = hashlib.sha256()
+    for t, name in enumerate(names):
+        digest.update(hashlib.sha256(_mask_file(folder, name, t).read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _mask_file(folder: Path, name: str, t: int) -> Path:
     for candidate in (folder / f"{name}_roi.png", folder / f"{name}.png"):
         if candidate.is_file():
-            mask = cv2.imdecode(np.frombuffer(candidate.read_bytes() or b"\0", np.uint8), cv2.IMREAD_UNCHANGED)
-            if mask is None:
-                raise CorruptDataError("the mask cannot be decoded", path=candidate, frame=t)
-            if mask.shape != shape:
-                raise InvalidParameterError(
-                    f"the mask has shape {mask.shape}; expected {shape}, the frame's", path=candidate, frame=t
-                )
-            return np.asarray(mask, np.bool_)
+            return candidate
     raise MissingInputError(
         f"no mask for this frame: expected {name}_roi.png or {name}.png; nothing was written", path=folder, frame=t
     )

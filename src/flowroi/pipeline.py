@@ -23,7 +23,7 @@ from flowroi.codec import EncodedFrame, encode_frame
 from flowroi.codec.encoder import ROUNDING_NOISE
 from flowroi.errors import FlowRoIError
 from flowroi.job import Job, parse_options
-from flowroi.masks import frames_for_one, frames_with_masks
+from flowroi.masks import frames_for_one, frames_with_masks, mask_folder
 from flowroi.output import check_target
 from flowroi.params import EncodeParams, RoiParams
 from flowroi.provenance import earlier_losses, roi_settings
@@ -113,7 +113,7 @@ def compress(
         return compress_sequence(source, target, settings, progress)
     archive_format = format_of(target, job.format)
     with open_source(source, pattern=job.pattern, channel=job.channel) as opened:
-        masks = None if job.roi_method in ("fused", "flow", "none") else Path(job.roi_method)
+        masks = mask_folder(job.roi_method)
         check_target(
             target,
             inputs=[opened.path, masks],

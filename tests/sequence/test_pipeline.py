@@ -10,6 +10,8 @@ import flowroi
 from flowroi.errors import InvalidParameterError, QualityTargetError, UnsupportedFormatError
 from flowroi.params import RoiParams
 from flowroi.roi import iter_roi
+from flowroi.sequence.sample import Sample
+from flowroi.sequence.treated import StoppedError, Treated
 
 
 def numbered(frames=20, height=96, width=128, bits=8):
@@ -232,3 +234,31 @@ def test_one_frame_is_a_movie_too(tmp_path):
     flowroi.compress(movie, tmp_path / "a.mkv", codec="av1", rate=8)
     with flowroi.open_archive(tmp_path / "a.mkv") as archive:
         assert numbers(archive[:]) == [0]
+
+
+@pytest.mark.parametrize("codec", ["av1", "hevc"])
+def test_a_rate_beyond_the_movies_bytes_is_out_of_reach(tmp_path, codec):
+    with pytest.raises(QualityTargetError, match="the rate leaves 0"):
+        flowroi.compress(np.zeros((1, 2, 2), np.uint8), tmp_path / "a.mkv", codec=codec, rate=40)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sample_of_large_frames_stays_small(tmp_path, cells, monkeypatch):
+    flowroi.compress(cells, tmp_path / "a.mkv", codec="hevc", preset=8, rate=20)
+    held = []
+    monkeypatch.setattr("flowroi.sequence.sample._MOST_BYTES", 12 * 3 * cells[0].size)
+    of = Sample.of
+    monkeypatch.setattr(Sample, "of", lambda *a: held.append(of(*a)) or held[-1])
+    report = flowroi.compress(cells, tmp_path / "b.mkv", codec="hevc", preset=8, rate=20)
+    assert sum(map(len, held[0].windows)) <= 12 < len(cells)
+    assert not held[0].whole
+    assert report.rate >= 20
+
+
+@pytest.mark.parametrize("first", [0, 100])
+def test_frames_nobody_wants_any_more_are_not_made(first):
+    source = flowroi.open_source(np.zeros((120, 32, 32), np.uint8))
+    treated = Treated(source, "flow", RoiParams(), True, "fill", 255, 8)
+    treated.stop.set()
+    with pytest.raises(StoppedError):
+        next(treated.frames(range(first, first + 9)))

@@ -1,16 +1,20 @@
 """A compression that broke off goes on, and comes to the same bytes."""
 
+import errno
+import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 
+import cv2
 import numpy as np
 import pytest
 
 import flowroi
-from flowroi.errors import CorruptDataError, OutputExistsError
+from flowroi.errors import CorruptDataError, OutputExistsError, QualityTargetError
 from flowroi.sequence.work import Work
 
 OPTIONS = {"codec": "hevc", "rate": 30, "gop": 4, "preset": 8}
@@ -147,3 +151,78 @@ def test_a_folder_that_cannot_be_written_is_told(movie, tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(OSError, match="Permission"):
         flowroi.compress(movie, tmp_path / "a.mkv", **OPTIONS)
+
+
+def test_a_lock_that_was_removed_while_we_waited_is_none(tmp_path, monkeypatch):
+    flock, removed = fcntl.flock, []
+
+    def overtaken(file, how):
+        if not removed:
+            removed.append(True)
+            shutil.rmtree(tmp_path / ".a.mkv.flowroi-work")
+        flock(file, how)
+
+    monkeypatch.setattr("flowroi.sequence.work.fcntl.flock", overtaken)
+    with (
+        Work(tmp_path / "a.mkv", {}, overwrite=False),
+        pytest.raises(OutputExistsError, match="another process"),
+        Work(tmp_path / "a.mkv", {}, overwrite=False),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_locks_that_the_file_system_does_not_have_are_no_second_writer(tmp_path, monkeypatch):
+    def without(file, how):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("flowroi.sequence.work.fcntl.flock", without)
+    with pytest.raises(OSError, match="No locks"), Work(tmp_path / "a.mkv", {}, overwrite=False):
+        pass
+
+
+def test_chunks_whose_plan_is_gone_are_not_used(movie, whole, tmp_path):
+    target = tmp_path / "a.mkv"
+    killed_after(movie, target, 3, signal.SIGKILL)
+    folder = target.with_name(".a.mkv.flowroi-work")
+    (folder / "plan.json").unlink()
+    with Work(target, {"other": 1}, overwrite=False) as work:
+        assert work.chunks_kept == 0
+        assert work.remembered("crfs") is None
+
+
+def test_a_goal_out_of_reach_leaves_nothing_in_the_way_of_another(tmp_path):
+    def fail(work):
+        with work:
+            (work.folder / "chunk-000000").write_bytes(b"")
+            raise QualityTargetError("out of reach")
+
+    with pytest.raises(QualityTargetError) as caught:
+        fail(Work(tmp_path / "a.mkv", {}, overwrite=False))
+    assert not hasattr(caught.value, "__notes__")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("short_chunks")
+def test_masks_that_changed_meanwhile_are_another_input(movie, tmp_path, monkeypatch):
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    mask = np.zeros((120, 160), np.uint8)
+    mask[30:60, 30:60] = 255
+    for t in range(60):
+        cv2.imwrite(str(masks / f"t{t:03d}.png"), mask)
+    keep = Work.keep
+
+    def failing(self, number, chunk):
+        keep(self, number, chunk)
+        raise OSError("the disk is gone")
+
+    options = {**OPTIONS, "roi_method": str(masks), "workers": 1}
+    monkeypatch.setattr(Work, "keep", failing)
+    with pytest.raises(OSError, match="gone"):
+        flowroi.compress(movie, tmp_path / "a.mkv", **options)
+    assert chunks_kept(tmp_path / "a.mkv")
+    monkeypatch.setattr(Work, "keep", keep)
+    cv2.imwrite(str(masks / "t000.png"), 255 - mask)
+    with pytest.raises(OutputExistsError, match="another input"):
+        flowroi.compress(movie, tmp_path / "a.mkv", **options)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from fractions import Fraction
-from threading import Event
 from typing import Any
 
 import numpy as np
@@ -28,10 +27,6 @@ _ROUGH = 0.1
 # What a sample is kept below the limit by, in proportion, because the movie will differ.
 _MARGIN = 0.02
 _MOST_ROUNDS = 10
-
-
-class _StoppedError(Exception):
-    """Raised in a thread whose work is not wanted any more."""
 
 
 class MovieCoding:
@@ -65,14 +60,13 @@ class MovieCoding:
         self.chunks = chunks_of(self.total, layout.gop)
         self.progress = progress
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="flowroi")
-        self._stop = Event()
 
     def __enter__(self) -> MovieCoding:
         return self
 
     def __exit__(self, *_: object) -> None:
         # Chunks take long: those under way are told to stop.
-        self._stop.set()
+        self.treated.stop.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def search(self) -> tuple[Sample, Found]:
@@ -174,8 +168,7 @@ class MovieCoding:
 
     def _until_stopped(self, frames: Iterable[TreatedFrame]) -> Iterator[TreatedFrame]:
         for frame in frames:
-            if self._stop.is_set():
-                raise _StoppedError
+            self.treated.check()
             yield frame
 
     def _out_of_reach(self, figure: float) -> QualityTargetError:

@@ -21,6 +21,7 @@ from flowroi.codec.encoder import ROUNDING_NOISE
 from flowroi.errors import InvalidParameterError
 from flowroi.extras import need
 from flowroi.job import Settings
+from flowroi.masks import digest_of_masks, mask_folder
 from flowroi.output import check_target
 from flowroi.params import EncodeParams
 from flowroi.provenance import earlier_losses, roi_settings
@@ -58,7 +59,7 @@ def compress_sequence(
     need("av", extra="video")
     job = settings.job
     with open_source(source, pattern=job.pattern, channel=job.channel) as opened:
-        masks = None if job.roi_method in ("fused", "flow", "none") else Path(job.roi_method)
+        masks = mask_folder(job.roi_method)
         check_target(
             target,
             inputs=[opened.path, masks],
@@ -121,7 +122,7 @@ class _Run:
         encode = self.settings.encode
         low, high = CRF_RANGE[self.codec]
         if encode.rate is not None:
-            return Goal("bytes", math.floor(self.raw_bytes / encode.rate), low, high)
+            return Goal("bytes", self.raw_bytes / encode.rate, low, high)
         if encode.psnr is not None:
             return Goal("mse", self.peak**2 / 10 ** (encode.psnr / 10), low, high)
         error = (encode.noise or 1) * max(self.noise_sigma or 0, ROUNDING_NOISE)
@@ -191,7 +192,14 @@ class _Run:
         settings = self.settings
         job = {name: value for name, value in asdict(settings.job).items() if name not in _WITHOUT_EFFECT}
         encode = {name: getattr(settings.encode, name) for name in _KNOWN}
-        return {"job": job, "encode": encode, "roi": asdict(settings.roi), "versions": codec_versions()}
+        masks = mask_folder(settings.job.roi_method)
+        return {
+            "job": job,
+            "encode": encode,
+            "roi": asdict(settings.roi),
+            "masks": masks and digest_of_masks(masks, self.source.frame_names),
+            "versions": codec_versions(),
+        }
 
     def _manifest(
         self, chunks: list[ChunkFacts], stored: int, files: list[dict[str, Any]], warnings: list[str]

@@ -36,6 +36,8 @@ class Sample:
         Frames of the movie.
     gop : int
         Frames from key frame to key frame.
+    whole : bool
+        Whether the windows are the movie's chunks.
     trials : dict
         What was coded already, by crf.
     """
@@ -43,6 +45,7 @@ class Sample:
     windows: list[list[TreatedFrame]]
     total: int
     gop: int
+    whole: bool
     trials: dict[float, list[CodedChunk]] = field(default_factory=dict)
 
     @classmethod
@@ -50,17 +53,19 @@ class Sample:
         """Take windows from all over a movie; of a short one, all of its chunks."""
         total = chunks[-1].stop
         places = chunks
-        if total > WHOLE_FRAMES:
-            size = min(WINDOW_FRAMES, treated.gop)
+        # As recorded, as treated, and the mask.
+        frame_bytes = math.prod(treated.source.shape[1:]) * (2 * treated.source.dtype.itemsize + 1)
+        affordable = max(_MOST_BYTES // frame_bytes, _FEWEST_FRAMES)
+        if total > min(WHOLE_FRAMES, affordable):
+            size = min(WINDOW_FRAMES, treated.gop, total)
             count = min(max(math.ceil(total / _FRAMES_A_WINDOW), _FEWEST_WINDOWS), _MOST_WINDOWS)
-            # As recorded, as treated, and the mask.
-            frame_bytes = math.prod(treated.source.shape[1:]) * (2 * treated.source.dtype.itemsize + 1)
-            affordable = max(_MOST_BYTES // frame_bytes, _FEWEST_FRAMES)
             count = min(count, max(affordable // size, 1))
             size = min(size, affordable // count)
             starts = np.linspace(0, total - size, count).astype(int).tolist()
             places = [range(start, start + size) for start in starts]
-        return cls(list(pool.map(lambda place: list(treated.frames(place)), places)), total, treated.gop)
+        return cls(
+            list(pool.map(lambda place: list(treated.frames(place)), places)), total, treated.gop, places is chunks
+        )
 
     @property
     def filling(self) -> float:
@@ -76,11 +81,6 @@ class Sample:
                 inside += float(shares.sum())
                 touched += int(np.count_nonzero(shares))
         return inside / touched if touched else 0.0
-
-    @property
-    def whole(self) -> bool:
-        """Whether this is the movie."""
-        return sum(map(len, self.windows)) == self.total
 
     @property
     def coded_frames(self) -> int:

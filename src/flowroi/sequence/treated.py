@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,12 @@ from flowroi.sequence.treatment import Background, open_treatment
 from flowroi.sources import Source
 
 Frame = npt.NDArray[Any]
+
+
+class StoppedError(Exception):
+    """Raised where frames are asked for that are not wanted any more."""
+
+
 # Frames before a part from which masks and background are learnt again: as many as they remember, about.
 LEAD_FRAMES = 32
 
@@ -49,6 +56,8 @@ class Treated:
         The highest grey level.
     gop : int
         Frames from key frame to key frame.
+    stop : Event
+        Once set, whoever is at frames gets StoppedError instead of the next.
     """
 
     source: Source
@@ -58,6 +67,7 @@ class Treated:
     background: Background
     peak: int
     gop: int
+    stop: Event = field(default_factory=Event)
 
     def frames(self, wanted: range) -> Iterator[TreatedFrame]:
         """Yield some frames in a row; which ones are asked for together decides on little, who asks on nothing."""
@@ -78,6 +88,11 @@ class Treated:
             inside = np.ones(frame.shape, np.bool_) if roi is None else roi.mask
             yield TreatedFrame(t, frame, treatment.apply(frame, roi), inside, known)
 
+    def check(self) -> None:
+        """Raise StoppedError once frames are not wanted any more."""
+        if self.stop.is_set():
+            raise StoppedError
+
     def describe(self) -> dict[str, Any]:
         """Return what becomes of the background, ready for JSON."""
         return open_treatment(self.background, peak=self.peak, gop=self.gop).describe()
@@ -88,5 +103,6 @@ class Treated:
         read = range(wanted.start, min(wanted.stop + ahead, len(self.source)))
         pairs = frames_with_masks(self.source, read, self.roi_method, self.roi_params, None, 0)
         for _, pair in zip(wanted, pairs, strict=False):
+            self.check()
             frame, roi = pair
             yield frame, roi if roi is None or self.soft_weights else replace(roi, weights=None)

@@ -10,19 +10,22 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from flowroi.archives.atomic import discard
+from flowroi.archives.atomic import discard, temporary_beside
 from flowroi.archives.manifest import canonical_json, sha256
-from flowroi.errors import CorruptDataError, OutputExistsError, printable
+from flowroi.errors import CorruptDataError, OutputExistsError, QualityTargetError, printable
 from flowroi.sequence.chunk import CodedChunk
 
 _PLAN = "plan.json"
 _LOCK = "lock"
+# Each is lost to a process that removes the folder in between.
+_MOST_TRIES = 100
 
 
 class Work:
     """The folder of one compression; a context manager that holds it against a second writer.
 
-    Leaving it removes the folder unless there is something worth going on with: chunks, and no finished archive.
+    Leaving it removes the folder unless there is something worth going on with: chunks, no finished archive, and a goal
+    that is not known to be out of reach.
 
     Parameters
     ----------
@@ -47,25 +50,39 @@ class Work:
         self.finished = False
 
     def __enter__(self) -> Work:
-        self.folder.mkdir(exist_ok=True)
-        self._lock = (self.folder / _LOCK).open("w")
+        self._lock = self._locked()
         try:
-            try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise OutputExistsError(
-                    "another process is writing this archive; wait for it, or stop it", path=self.folder
-                ) from error
             self._meet_plan()
         except BaseException:
             self._lock.close()
             raise
         return self
 
+    def _locked(self) -> Any:
+        """Return the lock's file, open and ours: not one that another process removed while we waited for it."""
+        busy = OutputExistsError("another process is writing this archive; wait for it, or stop it", path=self.folder)
+        for _ in range(_MOST_TRIES):
+            self.folder.mkdir(exist_ok=True)
+            with suppress(FileNotFoundError):
+                lock = (self.folder / _LOCK).open("w")
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    if os.path.samestat(os.fstat(lock.fileno()), (self.folder / _LOCK).stat()):
+                        return lock
+                except BlockingIOError as error:
+                    lock.close()
+                    raise busy from error
+                except BaseException:
+                    lock.close()
+                    raise
+                lock.close()
+        raise busy
+
     def _meet_plan(self) -> None:
         known = self.folder / _PLAN
-        if known.exists() and known.read_bytes() != self._plan:
-            if not self._overwrite:
+        if not known.exists() or known.read_bytes() != self._plan:
+            # Chunks without a plan are what is left of work that was being dropped: nobody knows of which.
+            if known.exists() and not self._overwrite:
                 raise OutputExistsError(
                     "unfinished work of other settings, another input or another release is here: finish it with "
                     "those, remove the folder, or overwrite",
@@ -74,18 +91,20 @@ class Work:
             for file in self.folder.iterdir():
                 if file.name != _LOCK:
                     file.unlink()
-        if not known.exists():
             _write(known, self._plan)
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if error is not None and self.chunks_kept:
+        hopeless = isinstance(error, QualityTargetError)
+        if error is not None and self.chunks_kept and not hopeless:
             error.add_note(
                 f"{self.chunks_kept} finished chunks are kept in {printable(str(self.folder))}: the same command goes "
                 "on from there; remove that folder to start afresh"
             )
-        if self.finished or not self.chunks_kept:
-            # Under the lock, so that nobody finds the folder half removed.
-            discard(self.folder)
+        if self.finished or hopeless or not self.chunks_kept:
+            # Out of the way first, so that nobody finds the folder half removed.
+            aside = temporary_beside(self.folder)
+            self.folder.rename(aside)
+            discard(aside)
         self._lock.close()
 
     @property
