@@ -9,7 +9,7 @@ from typing import Literal
 
 from flowroi.sequence.encoder import CRF_STEP
 
-_MOST_TRIALS = 8
+_MOST_TRIALS = 10
 NEAR = 0.02
 # Quantisers have coarser steps than this.
 _NEAR_CRF = 0.5
@@ -91,7 +91,7 @@ def find_crf(
     """
     over: tuple[float, float] | None = None  # (crf, logarithm of figure over limit)
     under: tuple[float, float] | None = None
-    crf, before = start, None
+    crf, before, width = start, None, math.inf
     for _ in range(_MOST_TRIALS):
         value = math.log(max(measure(crf), 1e-9) / goal.limit)
         if before is not None and value != before[1]:
@@ -105,19 +105,30 @@ def find_crf(
             under = crf, value
             if value > -near or (crf in (goal.low, goal.high) and crf != goal.safe):
                 break
-        if over and under and abs(over[0] - under[0]) <= _NEAR_CRF:
+        width_before, width = width, abs(over[0] - under[0]) if over and under else math.inf
+        if width <= _NEAR_CRF:
             break
-        crf = _next(over, under, goal, slope, near)
+        # Curves bend: between two trials, one of which is far off, a line leads to the near one's side for ever.
+        halve = width_before < math.inf and width > width_before / 2
+        crf = _next(over, under, goal, slope, near, halve=halve)
     if under is None:
         return Found(goal.safe, math.nan, slope)
     return Found(under[0], goal.limit * math.exp(under[1]), slope)
 
 
 def _next(
-    over: tuple[float, float] | None, under: tuple[float, float] | None, goal: Goal, slope: float, near: float
+    over: tuple[float, float] | None,
+    under: tuple[float, float] | None,
+    goal: Goal,
+    slope: float,
+    near: float,
+    *,
+    halve: bool,
 ) -> float:
     """Return the next crf to try: between what is over and what is under the limit, or beyond what is known."""
     known = min((trial for trial in (over, under) if trial is not None), key=lambda trial: abs(trial[1]))
+    if over and under and halve:
+        return round((over[0] + under[0]) / 2 / CRF_STEP) * CRF_STEP
     if over and under:
         slope = abs((over[1] - under[1]) / (over[0] - under[0])) or slope
     # A little below the limit, so that the next trial is likely to be the last.
