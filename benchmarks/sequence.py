@@ -94,7 +94,7 @@ def main() -> None:
         for background, gop in product(args.background, args.gop):
             with opencv_threads(1):
                 chunks, treating = treated_chunks(frames, background, gop)
-            filling = Sample(chunks, len(frames), gop).filling
+            filling = Sample(chunks, len(frames), gop, whole=True).filling
             own = ["" if background == "none" else settings_for(filling)]
             for preset, settings in product(args.preset, args.settings or own):
                 layout = SequenceFormat(args.codec, *frames.shape[1:], 8, preset, gop, settings)
