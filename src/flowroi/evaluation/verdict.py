@@ -30,9 +30,11 @@ def verdict(
     if archive.roi_psnr is None:
         return f"The archive holds the movie at {archive.rate:.1f}:1; there are no cells to say anything of."
     finds = raw.f1 is not None and raw.f1 >= USEFUL_F1
+    # Where no cell was lost, at equal F1 any codec may be smaller still: that tells nothing of this archive.
+    lost = finds and archive.f1 is not None and raw.f1 is not None and archive.f1 < raw.f1
     compared = []
     for baseline, gains in over:
-        parts = [part for gain in gains if (finds or gain.quality != "f1") and (part := _gain_text(gain))]
+        parts = [part for gain in gains if (lost or gain.quality != "f1") and (part := _gain_text(gain))]
         if parts:
             compared.append(f"{' and '.join(parts)} than {baseline}")
     if compared:
