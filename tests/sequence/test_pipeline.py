@@ -262,3 +262,12 @@ def test_frames_nobody_wants_any_more_are_not_made(first):
     treated.stop.set()
     with pytest.raises(StoppedError):
         next(treated.frames(range(first, first + 9)))
+
+
+def test_a_movie_unlike_its_sample_is_not_refused(tmp_path):
+    rng = np.random.default_rng(0)
+    movie = np.tile(flowroi.synthetic_movie(frames=40, height=64, width=64, cells=3, seed=1).frames, (12, 1, 1))
+    movie[60:200] = np.clip(movie[60:200] + rng.normal(0, 30, movie[60:200].shape), 0, 255)
+    movie[300:420] = rng.integers(0, 256, movie[300:420].shape)
+    report = flowroi.compress(movie, tmp_path / "a.mkv", codec="av1", rate=8, roi_method="none")
+    assert 8 <= report.rate < 13

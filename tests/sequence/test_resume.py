@@ -226,3 +226,17 @@ def test_masks_that_changed_meanwhile_are_another_input(movie, tmp_path, monkeyp
     cv2.imwrite(str(masks / "t000.png"), 255 - mask)
     with pytest.raises(OutputExistsError, match="another input"):
         flowroi.compress(movie, tmp_path / "a.mkv", **options)
+
+
+def test_a_full_disk_is_named_and_nothing_half_written_stays(tmp_path, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with Work(tmp_path / "a.mkv", {}, overwrite=False) as work:
+        monkeypatch.setattr("flowroi.sequence.work.os.fsync", full)
+        with pytest.raises(OSError, match=r"No space left on device: .*crfs\.json"):
+            work.remember("crfs", [1])
+        monkeypatch.undo()
+        assert sorted(path.name for path in work.folder.iterdir()) == ["lock", "plan.json"]
+        (work.folder / "crfs.json").write_bytes(b"{")
+        assert work.remembered("crfs") is None

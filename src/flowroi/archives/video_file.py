@@ -137,4 +137,3 @@ def _refuse_errors_of_the_disk(error: Exception, path: Path) -> None:
     number = getattr(error, "errno", None)
     if isinstance(error, OSError) and number in (5, 13, 27, 28, 30, 122):
         raise OSError(number, os.strerror(number), str(path)) from error
-    return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from flowroi.archives import Archive
+from flowroi.errors import CorruptDataError, InvalidParameterError
 from flowroi.masks import Mask, frames_with_masks
 from flowroi.params import RoiParams
 from flowroi.sources import Source
@@ -26,7 +27,12 @@ def archive_masks(archive: Archive, source: Source) -> Iterator[Mask | None]:
     if archive.manifest["masks_kept"]:
         yield from (archive.roi(t) for t in range(len(archive)))
     elif method in ("fused", "flow"):
-        params = RoiParams(**settings)
+        try:
+            params = RoiParams(**settings)
+        except (TypeError, InvalidParameterError) as error:
+            raise CorruptDataError(
+                f"its manifest holds RoI parameters unknown here: {error}", path=archive.path
+            ) from error
         for _, roi in frames_with_masks(source, range(len(source)), method, params, executor=None, look_ahead=0):
             yield None if roi is None else roi.mask
     else:

@@ -119,8 +119,9 @@ class MovieCoding:
             crfs = adjusted(plan["crfs"], figures, self.goal, plan["slope"])
             if crfs is None:
                 break
-            # Before anything is coded anew: a run that goes on must come to the same end.
-            plan = {**plan, "crfs": crfs}
+            # Before anything is coded anew: a run that goes on must come to the same end. If that is not enough, the
+            # figures move less than was thought.
+            plan = {**plan, "crfs": crfs, "slope": plan["slope"] / 2}
             work.remember("crfs", plan)
         raise self._out_of_reach(sum(figures))
 

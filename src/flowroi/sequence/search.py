@@ -13,8 +13,8 @@ _MOST_TRIALS = 10
 NEAR = 0.02
 # Quantisers have coarser steps than this.
 _NEAR_CRF = 0.5
-# What is saved beyond what must be, when some chunks of a movie are coded again.
-_SPARE = 1.1
+# What is saved beyond what must be, when some chunks of a movie are coded again: of that, or of the limit if less.
+_SPARE = 0.1
 # Steps by which their crf moves.
 _MOVES = (1, 2, 4, 8, 16, 32, 64, 128)
 
@@ -166,15 +166,16 @@ def adjusted(crfs: Sequence[float], figures: Sequence[float], goal: Goal, slope:
     True
     """
     excess = sum(figures) - goal.limit
+    wanted = excess + _SPARE * min(excess, goal.limit)
     moved = list(crfs)
     for move in _MOVES:
         there = [min(max(crf + goal.sign * move * CRF_STEP, goal.low), goal.high) for crf in crfs]
         saved = [f * -math.expm1(-slope * abs(b - a)) for f, a, b in zip(figures, crfs, there, strict=True)]
         moved = there
-        if sum(saved) >= _SPARE * excess:
+        if sum(saved) >= wanted:
             chosen, total = set[int](), 0.0
             for n in sorted(range(len(crfs)), key=lambda n: -saved[n]):
-                if total < _SPARE * excess:
+                if total < wanted:
                     chosen.add(n)
                     total += saved[n]
             return [there[n] if n in chosen else crfs[n] for n in range(len(crfs))]

@@ -114,7 +114,8 @@ class Work:
 
     def remembered(self, name: str) -> Any:
         """Return a decision of an earlier run; None where there is none."""
-        with suppress(FileNotFoundError):
+        # ValueError: damaged, so that it is to be decided again, which comes to the same.
+        with suppress(FileNotFoundError, ValueError):
             return json.loads((self.folder / f"{name}.json").read_bytes())
         return None
 
@@ -159,11 +160,17 @@ def plan_of(source: Any, settings: dict[str, Any], provenance: list[dict[str, An
 def _write(path: Path, data: bytes) -> None:
     """Write a file that is whole or not there, whatever happens."""
     temporary = path.with_name(f"{path.name}.part")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        # A full disk is told without saying which.
+        raise OSError(error.errno, error.strerror, str(path)) from error
     handle = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(handle)
