@@ -271,3 +271,17 @@ def test_a_movie_unlike_its_sample_is_not_refused(tmp_path):
     movie[300:420] = rng.integers(0, 256, movie[300:420].shape)
     report = flowroi.compress(movie, tmp_path / "a.mkv", codec="av1", rate=8, roi_method="none")
     assert 8 <= report.rate < 13
+
+
+def test_a_preset_that_cannot_do_it_says_which_can(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (4, 64, 64), np.uint8)
+    with pytest.raises(QualityTargetError, match="preset 7"):
+        flowroi.compress(noise, tmp_path / "a.mkv", codec="av1", psnr=90, preset=9, roi_method="none")
+
+
+def test_a_folder_of_somebody_elses_videos_is_no_archive(tmp_path):
+    (tmp_path / "manifest.json").write_text('{"format": "theirs"}')
+    (tmp_path / "a.mkv").write_bytes(b"video")
+    tifffile.imwrite(tmp_path / "t0.tif", np.zeros((32, 32), np.uint8))
+    with flowroi.open_source(tmp_path) as source:
+        assert len(source) == 1

@@ -12,7 +12,7 @@ import numpy as np
 
 from flowroi.errors import FlowRoIError, QualityTargetError
 from flowroi.sequence.chunk import ChunkFacts, CodedChunk, code_chunk
-from flowroi.sequence.encoder import SequenceFormat, settings_for
+from flowroi.sequence.encoder import FINEST_PRESET, SequenceFormat, settings_for
 from flowroi.sequence.sample import WINDOW_FRAMES, Sample
 from flowroi.sequence.search import Found, Goal, adjusted, find_crf
 from flowroi.sequence.treated import Treated, TreatedFrame
@@ -180,7 +180,10 @@ class MovieCoding:
         else:
             reached, asked = (20 * np.log10(peak) - 10 * np.log10(max(x, 1e-9)) for x in (figure, self.goal.limit))
             text = f"reaches {reached:.1f} dB in its RoI with {finest}; {asked:.1f} dB were asked for"
-        return QualityTargetError(f"the movie {text}; nothing was written: ask for less", path=self.treated.source.path)
+        advice = "ask for less"
+        if self.goal.kind == "mse" and self.layout.codec == "av1" and self.layout.preset > FINEST_PRESET:
+            advice += f", or choose preset {FINEST_PRESET} or below: faster ones do not reach high qualities"
+        return QualityTargetError(f"the movie {text}; nothing was written: {advice}", path=self.treated.source.path)
 
 
 def chunks_of(total: int, gop: int) -> list[range]:

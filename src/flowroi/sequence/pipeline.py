@@ -30,7 +30,7 @@ from flowroi.resources import available_cores, opencv_threads
 from flowroi.roi.noise import NOISE_FRAMES, noise_of
 from flowroi.sequence.chunk import ChunkFacts, CodedFrame
 from flowroi.sequence.coding import MovieCoding
-from flowroi.sequence.encoder import CRF_RANGE, SequenceCodec, SequenceFormat
+from flowroi.sequence.encoder import CRF_RANGE, FINEST_PRESET, SequenceCodec, SequenceFormat
 from flowroi.sequence.search import Goal
 from flowroi.sequence.treated import Treated
 from flowroi.sequence.work import Work, plan_of
@@ -40,7 +40,7 @@ from flowroi.versions import codec_versions
 
 Frame = npt.NDArray[Any]
 _METHODS = {"av1": "AV1", "hevc": "HEVC"}
-_PRESETS = {"av1": 7, "hevc": 4}
+_PRESETS = {"av1": FINEST_PRESET, "hevc": 4}
 _GOP = 64
 # Of EncodeParams, what other codecs than JPEG 2000 know.
 _KNOWN = ("rate", "psnr", "noise", "significant_bits", "container")

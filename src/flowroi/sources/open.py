@@ -124,7 +124,8 @@ def _open_path(path: Path, pattern: str | None, channel: int | None, max_pixels:
 def _video_archive(path: Path, is_folder: bool) -> Callable[[int], Source] | None:
     """Return what opens an archive of ours in video files; None for anything else."""
     if is_folder:
-        if not (path / "manifest.json").is_file() or not any(path.glob("*.mkv")):
+        manifest = path / "manifest.json"
+        if not any(path.glob("*.mkv")) or not manifest.is_file() or b'"flowroi-archive"' not in manifest.read_bytes():
             return None
         files = sorted(path.glob("*.mkv"))
     else:
