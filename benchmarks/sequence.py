@@ -26,7 +26,7 @@ from flowroi.metrics.curves import Curve, size_gain
 from flowroi.params import RoiParams
 from flowroi.resources import opencv_threads
 from flowroi.sequence.coding import chunks_of
-from flowroi.sequence.encoder import SequenceFormat, open_encoder, picture_of, settings_for, to_samples
+from flowroi.sequence.encoder import SequenceFormat, open_decoder, open_encoder, picture_of, settings_for, to_samples
 from flowroi.sequence.sample import Sample
 from flowroi.sequence.treated import Treated, TreatedFrame
 from flowroi.sequence.treatment import Background
@@ -50,8 +50,6 @@ def treated_chunks(frames: Frames, background: Background, gop: int) -> tuple[li
 
 def coded(chunks: list[list[TreatedFrame]], layout: SequenceFormat, crf: float) -> tuple[int, Frames, float]:
     """Return the bytes of the packets, the frames decoded, and the encoder's processor time, s."""
-    import av
-
     interval, size, taken, out = Fraction(1), 0, 0.0, []
     for chunk in chunks:
         started = time.process_time()
@@ -62,8 +60,7 @@ def coded(chunks: list[list[TreatedFrame]], layout: SequenceFormat, crf: float) 
         packets += encoder.encode(None)
         taken += time.process_time() - started
         size += sum(packet.size for packet in packets)
-        decoder = av.CodecContext.create("libdav1d" if layout.codec == "av1" else "hevc", "r")
-        decoder.extradata, decoder.thread_count = encoder.extradata, 1
+        decoder = open_decoder(layout, encoder)
         pictures = [picture for packet in packets for picture in decoder.decode(packet)] + decoder.decode(None)
         out += [to_samples(picture, layout, np.dtype(np.uint8)) for picture in pictures]
     return size, np.stack(out), taken

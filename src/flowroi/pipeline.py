@@ -17,7 +17,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from flowroi.archives import ArchiveLayout, container_of, create_archive, format_of
+from flowroi.archives import container_of, create_archive, format_of
 from flowroi.archives.create import ArchiveFormat
 from flowroi.codec import EncodedFrame, encode_frame
 from flowroi.codec.encoder import ROUNDING_NOISE
@@ -26,7 +26,7 @@ from flowroi.job import Job, parse_options
 from flowroi.masks import frames_for_one, frames_with_masks, mask_folder
 from flowroi.output import check_target
 from flowroi.params import EncodeParams, RoiParams
-from flowroi.provenance import earlier_losses, roi_settings
+from flowroi.provenance import ALREADY_LOSSY, earlier_losses, layout_of, roi_settings
 from flowroi.rate_control import LAG, MovieRate, survey_places
 from flowroi.report.compression import CompressionReport, FrameReport, roi_warnings, size_on_disk, some
 from flowroi.resources import available_cores, opencv_threads
@@ -128,7 +128,7 @@ def compress(
         earlier = earlier_losses(opened.path)
         notes = list(settings.notes)
         if earlier:
-            notes.append("the input is itself a lossy archive: its losses stay, and are recorded in the new one")
+            notes.append(ALREADY_LOSSY)
         run = _Run(opened, target, archive_format, job, encode_params, settings.roi, earlier, notes, progress)
         with opencv_threads(1):
             return run.predict() if job.dry_run else run.write()
@@ -214,16 +214,7 @@ class _Run:
 
     def write(self) -> CompressionReport:
         source, job = self.source, self.job
-        layout = ArchiveLayout(
-            shape=source.shape,
-            dtype="uint8" if source.dtype == np.uint8 else "uint16",
-            significant_bits=source.significant_bits,
-            name=source.name,
-            frame_names=source.frame_names,
-            pixel_size_um=source.pixel_size_um,
-            frame_interval_s=source.frame_interval_s,
-            keep_masks=job.keep_masks and job.roi_method != "none",
-        )
+        layout = layout_of(source, source.significant_bits, keep_masks=job.keep_masks and job.roi_method != "none")
         with create_archive(self.target, self.format, layout, overwrite=job.overwrite) as writer:
             for coded in self._coded(range(len(source))):
                 writer.add(coded.encoded.data, None if coded.roi is None else coded.roi.mask)

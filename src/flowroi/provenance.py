@@ -1,4 +1,4 @@
-"""What a manifest says of where a movie came from: its earlier losses, and how its RoI was told."""
+"""What a manifest says of a movie and where it came from: its layout, its earlier losses, how its RoI was told."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from flowroi.archives import open_archive
+import numpy as np
+
+from flowroi.archives import ArchiveLayout, open_archive
 from flowroi.errors import FlowRoIError
 from flowroi.job import Job
 from flowroi.params import RoiParams
+from flowroi.sources import Source
 
+ALREADY_LOSSY = "the input is itself a lossy archive: its losses stay, and are recorded in the new one"
 _MAYBE_ARCHIVES = (".tif", ".tiff", ".mkv", ".mp4")
 
 
@@ -23,6 +27,20 @@ def earlier_losses(path: Path | None) -> list[float]:
             return list(archive.manifest["lossy_ratio"]) if archive.manifest["lossy"] else []
     except (FlowRoIError, OSError):
         return []
+
+
+def layout_of(source: Source, significant_bits: int, *, keep_masks: bool = False) -> ArchiveLayout:
+    """Return what an archive of a movie must know before the first frame."""
+    return ArchiveLayout(
+        shape=source.shape,
+        dtype="uint8" if source.dtype == np.uint8 else "uint16",
+        significant_bits=significant_bits,
+        name=source.name,
+        frame_names=source.frame_names,
+        pixel_size_um=source.pixel_size_um,
+        frame_interval_s=source.frame_interval_s,
+        keep_masks=keep_masks,
+    )
 
 
 def roi_settings(job: Job, params: RoiParams) -> dict[str, Any]:

@@ -285,3 +285,13 @@ def test_a_folder_of_somebody_elses_videos_is_no_archive(tmp_path):
     tifffile.imwrite(tmp_path / "t0.tif", np.zeros((32, 32), np.uint8))
     with flowroi.open_source(tmp_path) as source:
         assert len(source) == 1
+
+
+def test_a_dry_run_warns_of_the_frames_that_it_saw(tmp_path):
+    movie = np.random.default_rng(0).integers(90, 110, (100, 32, 48), np.uint8)
+    # Within the last of the sample's windows.
+    movie[95] = 7
+    report = flowroi.compress(
+        movie, tmp_path / "a.mkv", codec="hevc", preset=8, rate=10, roi_method="none", dry_run=True
+    )
+    assert any(warning.startswith("frame 95 has") for warning in report.warnings)

@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-from flowroi.errors import OutputExistsError
+from flowroi.errors import MissingInputError, OutputExistsError
 
 _MARK = ".flowroi-part"
 
@@ -22,6 +22,14 @@ def refuse_existing(target: Path, *, overwrite: bool) -> None:
         raise OutputExistsError(
             "the output exists; nothing was written: choose another name, or overwrite", path=target
         )
+
+
+def temporary_for(target: Path, *, overwrite: bool) -> Path:
+    """Return the name for an archive that is to become `target`; raises where it could not."""
+    refuse_existing(target, overwrite=overwrite)
+    if not target.parent.is_dir():
+        raise MissingInputError("no such folder; nothing was written: make it first", path=target.parent)
+    return temporary_beside(target)
 
 
 def publish(temporary: Path, target: Path, *, overwrite: bool) -> None:

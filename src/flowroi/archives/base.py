@@ -11,7 +11,7 @@ from typing import Any, Literal, Self, overload
 import numpy as np
 import numpy.typing as npt
 
-from flowroi.archives.atomic import discard, publish, refuse_existing, temporary_beside
+from flowroi.archives.atomic import discard, publish, temporary_for
 from flowroi.archives.manifest import FrameRecord, mask_digest, seal, sha256
 from flowroi.codec.decoder import decode
 from flowroi.errors import CorruptDataError, FlowRoIError, InvalidParameterError, MissingInputError
@@ -74,13 +74,10 @@ class ArchiveWriter(ABC):
     container: Container
 
     def __init__(self, target: Path, layout: ArchiveLayout, *, overwrite: bool) -> None:
-        refuse_existing(target, overwrite=overwrite)
-        if not target.parent.is_dir():
-            raise MissingInputError("no such folder; nothing was written: make it first", path=target.parent)
+        self._temporary = temporary_for(target, overwrite=overwrite)
         self.target = target
         self.layout = layout
         self._overwrite = overwrite
-        self._temporary = temporary_beside(target)
         self._records: list[FrameRecord] = []
         self._finished = False
 
@@ -166,8 +163,10 @@ class Archive(ABC):
 
     def codestream(self, t: int) -> bytes:
         """Return the stream stored for frame `t`; raises CorruptDataError if it is not what was written."""
+        return self._checked(t, self.stored(t))
+
+    def _checked(self, t: int, data: bytes) -> bytes:
         record = self.manifest["frames"][t]
-        data = self.stored(t)
         if sha256(data) != record["sha256"]:
             raise CorruptDataError(
                 f"checksum mismatch: {len(data)} bytes stored, {record['size_bytes']} written", path=self.path, frame=t

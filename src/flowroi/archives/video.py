@@ -11,10 +11,11 @@ from typing import Any
 
 from flowroi.archives.base import Archive, Frame, Mask
 from flowroi.archives.contents import VIDEO_FOLDER
-from flowroi.archives.manifest import digest_of_file, parse, read_folder_manifest, sha256
+from flowroi.archives.manifest import digest_of_file, parse, read_folder_manifest
 from flowroi.archives.video_file import MUXERS, Packet, VideoFile, interval_of
 from flowroi.archives.video_manifest import read_manifest
 from flowroi.errors import CorruptDataError, FlowRoIError, MissingInputError
+from flowroi.extras import need
 from flowroi.sequence.encoder import SequenceFormat, to_samples
 
 # Frames of a group of pictures that are remembered: readers go on, or a little back.
@@ -81,7 +82,7 @@ class VideoArchive(Archive):
                 packet = found.get(t - first)
                 if packet is None:
                     raise CorruptDataError("the frame's packet is not there", path=self.path, frame=t)
-                self._check(t, packet.data)
+                self._checked(t, packet.data)
             except FlowRoIError as error:
                 sound = False
                 yield t, error
@@ -174,15 +175,8 @@ class VideoArchive(Archive):
         end = min(key + self._sequence.gop, ends[self._starts.index(first)] - first)
         packets = self._packets(first, range(key, end))
         for place, packet in packets.items():
-            self._check(first + place, packet.data)
+            self._checked(first + place, packet.data)
         yield from _decode(self._file_of(first).decoder(), packets.values(), self, start)
-
-    def _check(self, t: int, data: bytes) -> None:
-        record = self.manifest["frames"][t]
-        if sha256(data) != record["sha256"]:
-            raise CorruptDataError(
-                f"checksum mismatch: {len(data)} bytes stored, {record['size_bytes']} written", path=self.path, frame=t
-            )
 
     def to_frame(self, picture: Any) -> Frame:
         """Return a decoded picture as a frame of the movie; raises CorruptDataError for one of another kind."""
@@ -216,8 +210,6 @@ class _Group:
 
 
 def _decode(decoder: Any, packets: Iterable[Packet], archive: VideoArchive, start: int) -> Iterator[Frame]:
-    from flowroi.extras import need
-
     av = need("av", extra="video")
     expected, seen = 0, 0
     try:

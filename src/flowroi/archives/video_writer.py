@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from flowroi.archives.atomic import discard, publish, refuse_existing, temporary_beside
+from flowroi.archives.atomic import discard, publish, temporary_for
 from flowroi.archives.base import ArchiveLayout, layout_facts
 from flowroi.archives.contents import VIDEO_FOLDER
 from flowroi.archives.manifest import MANIFEST_NAME, FrameRecord, canonical_json, digest_of_file, seal, sha256
 from flowroi.archives.video_file import MUXERS, Packet, VideoFile, interval_of, write_video
 from flowroi.archives.video_manifest import append_manifest
-from flowroi.errors import InvalidParameterError, MissingInputError, VerificationError
+from flowroi.errors import InvalidParameterError, VerificationError
 from flowroi.sequence.encoder import SequenceFormat
 
 
@@ -29,9 +29,7 @@ class VideoWriter:
     """
 
     def __init__(self, target: Path, layout: ArchiveLayout, sequence: SequenceFormat, *, overwrite: bool) -> None:
-        refuse_existing(target, overwrite=overwrite)
-        if not target.parent.is_dir():
-            raise MissingInputError("no such folder; nothing was written: make it first", path=target.parent)
+        self._temporary = temporary_for(target, overwrite=overwrite)
         self.target = target
         self.layout = layout
         self.sequence = sequence
@@ -39,7 +37,6 @@ class VideoWriter:
         self._muxer = MUXERS.get(target.suffix.lower(), "matroska")
         self._interval_s = interval_of(layout.frame_interval_s)
         self._overwrite = overwrite
-        self._temporary = temporary_beside(target)
         self._records: list[FrameRecord] = []
         self._files: list[dict[str, Any]] = []
         self._finished = False

@@ -17,7 +17,7 @@ from flowroi.errors import CorruptDataError, FlowRoIError, UnsupportedFormatErro
 from flowroi.extras import need
 from flowroi.metrics.image import PooledError
 from flowroi.roi.frame_roi import Mask, RoiDiagnostics
-from flowroi.sequence.encoder import SequenceFormat, open_encoder, picture_of, to_samples
+from flowroi.sequence.encoder import SequenceFormat, open_decoder, open_encoder, picture_of, to_samples
 from flowroi.sequence.treated import Frame, TreatedFrame
 from flowroi.sources.checks import FrameFacts
 
@@ -138,9 +138,7 @@ class _Coding:
         av = need("av", extra="video")
         for packet in coded:
             if self.decoder is None:
-                self.decoder = av.CodecContext.create("libdav1d" if self.layout.codec == "av1" else "hevc", "r")
-                self.decoder.extradata = self.encoder.extradata
-                self.decoder.thread_count = 1
+                self.decoder = open_decoder(self.layout, self.encoder)
             pts = round(packet.pts * packet.time_base / self.interval_s)
             data = bytes(packet)
             self.packets.append(Packet(pts, bool(packet.is_keyframe), data))

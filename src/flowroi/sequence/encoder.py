@@ -170,6 +170,14 @@ def open_encoder(layout: VideoLayout, crf: float, interval_s: Fraction, *, in_ba
     return configured(context, layout, interval_s)
 
 
+def open_decoder(layout: SequenceFormat, encoder: Any) -> Any:
+    """Return a decoder (a PyAV codec context) for the packets of an encoder that is open."""
+    name = "libdav1d" if layout.codec == "av1" else "hevc"
+    decoder = need("av", extra="video").CodecContext.create(name, "r")
+    decoder.extradata, decoder.thread_count = encoder.extradata, 1
+    return decoder
+
+
 def configured(context: Any, layout: VideoLayout, interval_s: Fraction) -> Any:
     """Set size, samples and time of an encoder that is not open yet; what its packets need is the same each time."""
     # Read when the encoder starts: it would write its settings to stderr.

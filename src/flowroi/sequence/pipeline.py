@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from flowroi.archives.base import ArchiveLayout
 from flowroi.archives.contents import VIDEO_FOLDER
 from flowroi.archives.video_file import interval_of
 from flowroi.archives.video_writer import VideoWriter, format_of_video
@@ -24,7 +23,7 @@ from flowroi.job import Settings
 from flowroi.masks import digest_of_masks, mask_folder
 from flowroi.output import check_target
 from flowroi.params import EncodeParams
-from flowroi.provenance import earlier_losses, roi_settings
+from flowroi.provenance import ALREADY_LOSSY, earlier_losses, layout_of, roi_settings
 from flowroi.report.compression import CompressionReport, FrameReport, roi_warnings, size_on_disk
 from flowroi.resources import available_cores, opencv_threads
 from flowroi.roi.noise import NOISE_FRAMES, noise_of
@@ -91,12 +90,13 @@ class _Run:
     def __init__(
         self, source: Source, target: Path, settings: Settings, progress: Callable[[int, int], None] | None
     ) -> None:
-        self.source, self.target, self.settings, self.progress = source, target, settings, progress
+        self.source, self.target, self.settings = source, target, settings
         self.started = time.perf_counter()
         job, encode = settings.job, settings.encode
         self.codec: SequenceCodec = "hevc" if job.codec == "hevc" else "av1"
         self.bits = encode.significant_bits or source.significant_bits
         self.peak = 2**self.bits - 1
+        self.earlier_losses = earlier_losses(source.path)
         self.raw_bytes = math.prod(source.shape) * source.dtype.itemsize
         preset = _PRESETS[self.codec] if job.preset is None else job.preset
         self.sequence = SequenceFormat(self.codec, *source.shape[1:], self.bits, preset, job.gop or _GOP)
@@ -130,21 +130,13 @@ class _Run:
 
     def write(self) -> CompressionReport:
         source, job = self.source, self.settings.job
-        layout = ArchiveLayout(
-            shape=source.shape,
-            dtype="uint8" if source.dtype == np.uint8 else "uint16",
-            significant_bits=self.bits,
-            name=source.name,
-            frame_names=source.frame_names,
-            pixel_size_um=source.pixel_size_um,
-            frame_interval_s=source.frame_interval_s,
-        )
+        layout = layout_of(source, self.bits)
         files = source.provenance()
         with Work(self.target, plan_of(source, self._plan(), files), overwrite=job.overwrite) as work:
             with self.coding:
                 chunks = self.coding.code(work)
             frames = [frame for chunk in chunks for frame in chunk.frames]
-            warnings = self._warnings(frames)
+            warnings = self._warnings(range(len(source)), frames)
             with VideoWriter(self.target, layout, self.coding.layout, overwrite=job.overwrite) as writer:
                 writer.write(chunk.packets for chunk in work.load_all(len(chunks)))
                 writer.finish(self._manifest(chunks, sum(writer.sizes), files, warnings))
@@ -164,20 +156,21 @@ class _Run:
         reports = self._reports(seen, frames, [round(stored / len(self.source))] * len(seen))
         seconds = working * (1 + (not sample.whole) * len(self.source) / sample.coded_frames)
         seconds /= min(self.workers, available_cores(), len(self.coding.chunks))
-        return self._report(reports, stored, self._warnings(frames), file_bytes=stored, seconds=seconds)
+        return self._report(reports, stored, self._warnings(seen, frames), file_bytes=stored, seconds=seconds)
 
-    def _warnings(self, frames: Sequence[CodedFrame]) -> list[str]:
-        """Return what a user should know, once all frames have passed by."""
+    def _warnings(self, places: Sequence[int], frames: Sequence[CodedFrame]) -> list[str]:
+        """Return what a user should know, once frames from these places have passed by."""
         checks = FrameChecks(self.bits)
-        for t, frame in enumerate(frames):
+        for t, frame in zip(places, frames, strict=True):
             checks.note(t, frame.facts)
         notes = [*self.source.warnings, *checks.messages(), *self.settings.notes]
-        if earlier_losses(self.source.path):
-            notes.append("the input is itself a lossy archive: its losses stay, and are recorded in the new one")
+        if self.earlier_losses:
+            notes.append(ALREADY_LOSSY)
         if self.treated.background != "none":
             notes.append(f"outside the RoI the background is a {self.treated.background}: no measurement")
         if self.settings.job.roi_method != "none":
-            notes += roi_warnings(zip(self.source.frame_names, (frame.roi for frame in frames), strict=False))
+            names = self.source.frame_names
+            notes += roi_warnings((names[t], frame.roi) for t, frame in zip(places, frames, strict=True))
         return list(dict.fromkeys(notes))
 
     def _reports(self, places: Sequence[int], frames: Sequence[CodedFrame], sizes: Sequence[int]) -> list[FrameReport]:
@@ -218,7 +211,7 @@ class _Run:
             "codecs": versions,
             "lossy": True,
             "lossy_method": _METHODS[self.codec],
-            "lossy_ratio": [*earlier_losses(self.source.path), round(self.raw_bytes / stored, 3)],
+            "lossy_ratio": [*self.earlier_losses, round(self.raw_bytes / stored, 3)],
             "source": {"name": self.source.name, "files": files},
             "roi": roi_settings(self.settings.job, self.settings.roi),
             "background": self.treated.describe(),
