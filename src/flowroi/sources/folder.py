@@ -109,12 +109,12 @@ class ImageFilesSource(Source):
                     f"the folder has no image; expected files ending in {', '.join(IMAGE_SUFFIXES)}"
                 )
             if pattern is None:
-                _check_one_format(names)
+                check_one_format(names)
                 ordering = order_by_numbers(names)
             else:
                 ordering, channel_used = order_by_pattern(names, pattern, channel)
                 channel = None if channel_used else channel
-                _check_one_format(ordering.names)
+                check_one_format(ordering.names)
             for t, name in enumerate(ordering.names):
                 check_link(path, name, t)
         paths = [path / name for name in ordering.names]
@@ -165,7 +165,8 @@ def _marks(name: str) -> list[str]:
     return [f".{part.lower()}" for part in name.split(".")[1:]]
 
 
-def _check_one_format(names: Sequence[str]) -> None:
+def check_one_format(names: Sequence[str]) -> None:
+    """Raise UnsupportedFormatError for images of several formats: they are hardly one movie."""
     suffixes = {".tif" if suffix == ".tiff" else suffix for suffix in (suffix_of(name) for name in names)}
     if len(suffixes) > 1:
         raise UnsupportedFormatError(
