@@ -410,9 +410,6 @@ class _Run:
             encode_settings["noise_sigma"] = round(self.noise_sigma, 4)
         method = None if self.encode_params.lossless == "all" else "ISO_15444_1"
         versions = codec_versions()
-        roi = roi_settings(self.job, self.roi_params)
-        if self.job.roi_method != "none":
-            roi["masks_sha256"] = self.masks.hexdigest()
         return {
             "flowroi": versions.pop("flowroi"),
             "codecs": versions,
@@ -420,7 +417,8 @@ class _Run:
             "source": self.plan.source,
             "settings": self.plan.settings,
             "gaps": gaps_of(self.source),
-            "roi": roi,
+            "roi": roi_settings(self.job, self.roi_params),
+            "masks_sha256": None if self.job.roi_method == "none" else self.masks.hexdigest(),
             "roi_share": self._roi_share(),
             "encode": encode_settings,
             "warnings": self._warnings(),
