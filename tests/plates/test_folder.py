@@ -53,6 +53,8 @@ def test_one_file_a_well(tmp_path, check_plate, name):
         path = folder / name.format(well)
         if path.suffix == ".npy":
             np.save(path, np.stack(stack_of(well)))
+        elif ".ome" in name:
+            tifffile.imwrite(path, np.stack(stack_of(well)), metadata={"axes": "TYX"})
         else:
             write_stack(path, stack_of(well))
     assert is_plate(folder)
