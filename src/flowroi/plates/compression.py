@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flowroi.archives import open_archive
-from flowroi.archives.atomic import discard, refuse_existing
+from flowroi.archives.atomic import discard, hidden_beside, refuse_existing
 from flowroi.archives.manifest import sha256
 from flowroi.errors import FlowRoIError, InvalidParameterError, MissingDependencyError, OutputExistsError
 from flowroi.job import Settings
@@ -131,12 +131,14 @@ class _Run:
         step = max(1, len(self.chosen) // _SAMPLES)
         sample = self.chosen[::step][:_SAMPLES]
         for position in sample:
+            # Where nothing is, and nothing will be.
+            place = hidden_beside(self.target, f".{place_of(position, self.format).replace('/', '_')}")
             with self.plate.open(position) as movie:
-                settings = self._settings_at(position, overwrite=True)
-                self.done[position] = compress_movie(movie, self.target / place_of(position, self.format), settings)
-        report = self._report(finished=False, kept_in=None)
+                report = compress_movie(movie, place, self._settings_at(position, overwrite=True))
+            self.done[position] = replace(report, target=str(self.target / place_of(position, self.format)))
+        whole = self._report(finished=False, kept_in=None)
         note = f"predicted from {len(sample)} of {len(self.chosen)} positions: {', '.join(map(str, sample))}"
-        return replace(report, dry_run=True, seconds=0.0, warnings=(*report.warnings, note))
+        return replace(whole, dry_run=True, warnings=(*whole.warnings, note))
 
     def _do(self, position: Position, work: Workplace) -> None:
         """Compress one position, unless it is finished; what is wrong with it alone does not stop the others."""
@@ -182,9 +184,14 @@ class _Run:
             discard(place)
             return None
         versions = codec_versions()
-        if manifest is not None and hidden and (manifest["flowroi"], manifest["codecs"]) != (
-            versions.pop("flowroi"),
-            versions,
+        if (
+            manifest is not None
+            and hidden
+            and (manifest["flowroi"], manifest["codecs"])
+            != (
+                versions.pop("flowroi"),
+                versions,
+            )
         ):
             # Another release may code otherwise: the plate is to be as if it was made in one go.
             discard(place)

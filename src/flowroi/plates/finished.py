@@ -46,8 +46,8 @@ def finished_plate(
         raise _damaged(error.message, target) from error
     except (FlowRoIError, OSError) as error:
         raise OutputExistsError(
-            f"the output exists, and is no plate that this release reads ({error}); nothing was written: choose another "
-            "name",
+            f"the output exists, and is no plate that this release reads ({error}); nothing was written: choose "
+            "another name",
             path=target,
         ) from error
     there = {"format": archive.format, "settings": archive.record["settings"]}

@@ -1,4 +1,4 @@
-"""Where a plate is put together: a hidden folder beside the target, or the target itself where it is begun well by well.
+"""Where a plate is put together: a hidden folder beside the target, or, well by well, the target itself.
 
 Either is held by a lock. The hidden folder outlives a crash; positions that are finished in it are kept for the same
 command to go on with.
@@ -9,6 +9,8 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,6 +24,15 @@ from flowroi.plates.record import RECORD_NAME, is_record_there
 from flowroi.plates.storage import PlateFormat, folders_of, place_of
 
 MARK = ".flowroi-plate"
+_ROW = re.compile(r"[A-Z]{1,2}")
+# What plates of ours have in their folders, whatever their format.
+_OURS = re.compile(
+    r"plate\.json|COMPLETE|\..*\.flowroi-.*"
+    r"|[A-Z]{1,2}[0-9]{1,2}_f[0-9]{1,5}(\.ome\.tif|\.mkv)?"
+    r"|([A-Z]{1,2}/)?([0-9]{1,2}/)?(zarr\.json|\.zgroup|\.zattrs)"
+    r"|[A-Z]{1,2}(/[0-9]{1,2}(/[0-9]{1,5})?)?",
+    re.DOTALL,
+)
 # What file systems without locks answer: then nobody is locked out.
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 
@@ -151,15 +162,35 @@ def refuse_strays(target: Path, plate_format: PlateFormat, positions: tuple[Posi
 
 
 def refuse_foreign_plate(target: Path) -> None:
-    """Raise OutputExistsError unless what stands at the target may be replaced: a plate of ours, or nothing."""
+    """Raise OutputExistsError unless a target may be replaced: a finished plate of ours, or nothing."""
     if not os.path.lexists(target):
         return
     if target.is_symlink() or not target.is_dir() or not (is_record_there(target) or not any(target.iterdir())):
         raise OutputExistsError(
-            f"is no plate of ours (a folder with {RECORD_NAME} and {COMPLETE_NAME}); not replaced, nothing was "
+            f"is no plate of ours that is finished (a folder with {RECORD_NAME} and {COMPLETE_NAME}); not replaced, "
+            "nothing was written: choose another name, or remove it yourself",
+            path=target,
+        )
+    foreign = next((name for name in _names_around(target) if not _OURS.fullmatch(name)), None)
+    if foreign is not None:
+        raise OutputExistsError(
+            f"the folder holds {printable(foreign)!r}, which is not of a plate of ours; not replaced, nothing was "
             "written: choose another name, or remove it yourself",
             path=target,
         )
+
+
+def _names_around(target: Path) -> Iterator[str]:
+    """Yield what is in a plate's folder, its rows and its wells, relative to it."""
+    for folder in ("", *(f"{n}/" for n in _folders(target)), *(f"{n}/" for n in _folders(target, deeper=True))):
+        yield from (folder + name for name in sorted(os.listdir(target / folder)))  # noqa: PTH208 - names only
+
+
+def _folders(target: Path, *, deeper: bool = False) -> Iterator[str]:
+    for row in sorted(target.iterdir()):
+        if _ROW.fullmatch(row.name) and row.is_dir() and not row.is_symlink():
+            columns = sorted(row.iterdir()) if deeper else [row]
+            yield from (str(path.relative_to(target)) for path in columns if path.is_dir() and not path.is_symlink())
 
 
 def _lock(folder: Path, *, shared: bool) -> int:
