@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,7 @@ from flowroi.sequence.encoder import CRF_RANGE, FINEST_PRESET, SequenceCodec, Se
 from flowroi.sequence.search import Goal
 from flowroi.sequence.treated import Treated
 from flowroi.sequence.work import Work
-from flowroi.sources import Source, open_source
+from flowroi.sources import Source
 from flowroi.sources.checks import FrameChecks
 from flowroi.versions import codec_versions
 
@@ -48,30 +47,29 @@ _KNOWN = ("rate", "psnr", "noise", "significant_bits", "container")
 
 
 def compress_sequence(
-    source: str | PathLike[str] | Frame,
+    opened: Source,
     target: Path,
     settings: Settings,
     progress: Callable[[int, int], None] | None,
 ) -> CompressionReport:
-    """Do what `compress` does with the codecs of videos; see there."""
+    """Do what `compress_movie` does with the codecs of videos; see there."""
     started = time.perf_counter()
     _check(target, settings)
     need("av", extra="video")
     job = settings.job
-    with open_source(source, pattern=job.pattern, channel=job.channel) as opened:
-        inputs = [opened.path, mask_folder(job.roi_method)]
-        refuse_overlap(target, inputs)
-        plan = Plan(opened, settings)
-        if not (job.dry_run or job.overwrite):
-            manifest = finished_before(target, plan)
-            if manifest is not None:
-                seconds = time.perf_counter() - started
-                return CompressionReport.of_manifest(manifest, str(opened.path or opened.name), target, seconds)
-        check_target(target, inputs=inputs, overwrite=job.overwrite, replaceable=("*",))
-        refuse_foreign(target)
-        with opencv_threads(1):
-            run = _Run(opened, target, settings, plan, progress)
-            return run.predict() if job.dry_run else run.write()
+    inputs = [opened.path, mask_folder(job.roi_method)]
+    refuse_overlap(target, inputs)
+    plan = Plan(opened, settings)
+    if not (job.dry_run or job.overwrite):
+        manifest = finished_before(target, plan)
+        if manifest is not None:
+            seconds = time.perf_counter() - started
+            return CompressionReport.of_manifest(manifest, str(opened.path or opened.name), target, seconds)
+    check_target(target, inputs=inputs, overwrite=job.overwrite, replaceable=("*",))
+    refuse_foreign(target)
+    with opencv_threads(1):
+        run = _Run(opened, target, settings, plan, progress)
+        return run.predict() if job.dry_run else run.write()
 
 
 def _check(target: Path, settings: Settings) -> None:
