@@ -50,9 +50,9 @@ def check_minimal(options: Mapping[str, Any], *, package: str) -> None:
     >>> check_minimal({"level": None, "mct": True}, package="imagecodecs-zarr")
     >>> check_minimal({"skipres": 1}, package="imagecodecs-zarr")
     Traceback (most recent call last):
-    flowroi.errors.UnsupportedFormatError: imagecodecs_jpeg2k with skipres; expected no options: install imagecodecs-zarr
+    flowroi.errors.UnsupportedFormatError: imagecodecs_jpeg2k with skipres; expected none: install imagecodecs-zarr
     """
     # A colour transform, which the other codec notes even where it is not used.
     asked = sorted(key for key, value in options.items() if value is not None and not (key == "mct" and value is True))
     if asked:
-        raise UnsupportedFormatError(f"{CODEC_NAME} with {', '.join(asked)}; expected no options: install {package}")
+        raise UnsupportedFormatError(f"{CODEC_NAME} with {', '.join(asked)}; expected none: install {package}")

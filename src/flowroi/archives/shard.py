@@ -1,0 +1,111 @@
+"""A shard of Zarr v3: chunks one after another, then where each lies, then a checksum of that.
+
+The index comes last: an offset and a length for every chunk that the shard has room for, each an unsigned number of
+64 bits, little-endian, both 2^64 - 1 for a chunk that is absent; behind it the CRC-32C of these pairs.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from pathlib import Path
+
+from flowroi.archives.crc32c import CRC_BYTES, with_crc32c, without_crc32c
+from flowroi.errors import CorruptDataError, InvalidParameterError, MissingInputError
+
+# At 8 s from frame to frame about an hour.
+MOST_CHUNKS = 512
+_ABSENT = 2**64 - 1
+_PAIR = struct.Struct("<2Q")
+
+
+def chunks_per_shard(frames: int) -> int:
+    """Return how many chunks each shard of a movie has room for.
+
+    Examples
+    --------
+    >>> chunks_per_shard(60), chunks_per_shard(28_800)
+    (60, 512)
+    """
+    return min(frames, MOST_CHUNKS)
+
+
+class ShardWriter:
+    """Writes a shard chunk by chunk; only the index is kept in memory.
+
+    Parameters
+    ----------
+    path : Path
+        Of a file that is not there yet.
+    room : int
+        Chunks that the shard has room for.
+    """
+
+    def __init__(self, path: Path, room: int) -> None:
+        self._room = room
+        self._pairs: list[tuple[int, int]] = []
+        self._end = 0
+        self._file = path.open("xb")
+
+    @property
+    def full(self) -> bool:
+        """Whether there is no room left."""
+        return len(self._pairs) == self._room
+
+    def append(self, chunk: bytes) -> None:
+        """Write the next chunk; raises InvalidParameterError if the shard is full."""
+        if self.full:
+            raise InvalidParameterError(f"chunk {self._room} for a shard with room for {self._room}")
+        self._file.write(chunk)
+        self._pairs.append((self._end, len(chunk)))
+        self._end += len(chunk)
+
+    def finish(self) -> None:
+        """Write the index, with the rest of the room absent, and close the file."""
+        absent = [(_ABSENT, _ABSENT)] * (self._room - len(self._pairs))
+        with self._file:
+            self._file.write(with_crc32c(b"".join(_PAIR.pack(*pair) for pair in self._pairs + absent)))
+
+    def abandon(self) -> None:
+        """Close the file, whatever it holds."""
+        self._file.close()
+
+
+def read_chunk(path: Path, place: int, room: int) -> bytes:
+    """Return one chunk of a shard.
+
+    Parameters
+    ----------
+    path : Path
+    place : int
+        Of the chunk within the shard, from 0.
+    room : int
+        Chunks that the shard has room for.
+
+    Raises
+    ------
+    MissingInputError
+        If there is no such file, or it says that it has no such chunk.
+    CorruptDataError
+        If the file is too short, its index does not fit its checksum, or it points out of the file.
+    """
+    index_bytes = _PAIR.size * room + CRC_BYTES
+    try:
+        file = path.open("rb")
+    except FileNotFoundError as error:
+        raise MissingInputError("the shard is missing from the archive", path=path) from error
+    with file:
+        end = file.seek(0, os.SEEK_END) - index_bytes
+        if end < 0:
+            raise CorruptDataError(f"{end + index_bytes} bytes; the index alone has {index_bytes}", path=path)
+        file.seek(end)
+        index = without_crc32c(file.read(index_bytes))
+        if index is None:
+            raise CorruptDataError("the shard's index does not fit its checksum: it was changed or damaged", path=path)
+        offset, size = _PAIR.unpack_from(index, _PAIR.size * place)
+        if offset == size == _ABSENT:
+            raise MissingInputError(f"chunk {place} is absent from the shard", path=path)
+        if offset + size > end:
+            raise CorruptDataError(f"chunk {place} is said to be {size} bytes from {offset} on, of {end}", path=path)
+        file.seek(offset)
+        return file.read(size)
