@@ -6,6 +6,7 @@ The index comes last: an offset and a length for every chunk that the shard has 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import struct
 from pathlib import Path
@@ -39,13 +40,24 @@ class ShardWriter:
         Of a file that is not there yet.
     room : int
         Chunks that the shard has room for.
+
+    Attributes
+    ----------
+    size_bytes : int
+        Written so far.
     """
 
     def __init__(self, path: Path, room: int) -> None:
         self._room = room
         self._pairs: list[tuple[int, int]] = []
-        self._end = 0
+        self._digest = hashlib.sha256()
+        self.size_bytes = 0
         self._file = path.open("xb")
+
+    @property
+    def sha256(self) -> str:
+        """The digest of what was written so far, as it was meant."""
+        return self._digest.hexdigest()
 
     @property
     def full(self) -> bool:
@@ -56,19 +68,23 @@ class ShardWriter:
         """Write the next chunk; raises InvalidParameterError if the shard is full."""
         if self.full:
             raise InvalidParameterError(f"chunk {self._room} for a shard with room for {self._room}")
-        self._file.write(chunk)
-        self._pairs.append((self._end, len(chunk)))
-        self._end += len(chunk)
+        self._pairs.append((self.size_bytes, len(chunk)))
+        self._write(chunk)
 
     def finish(self) -> None:
         """Write the index, with the rest of the room absent, and close the file."""
         absent = [(_ABSENT, _ABSENT)] * (self._room - len(self._pairs))
         with self._file:
-            self._file.write(with_crc32c(b"".join(_PAIR.pack(*pair) for pair in self._pairs + absent)))
+            self._write(with_crc32c(b"".join(_PAIR.pack(*pair) for pair in self._pairs + absent)))
 
     def abandon(self) -> None:
         """Close the file, whatever it holds."""
         self._file.close()
+
+    def _write(self, data: bytes) -> None:
+        self._digest.update(data)
+        self._file.write(data)
+        self.size_bytes += len(data)
 
 
 def read_chunk(path: Path, place: int, room: int) -> bytes:
