@@ -3,6 +3,7 @@
 import json
 import random
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -78,9 +79,17 @@ def write(path, version, movie, streams, *, masks=None, **changes):
     return path
 
 
+@pytest.fixture(scope="module")
+def originals(tmp_path_factory, movie, streams):
+    folder = tmp_path_factory.mktemp("originals")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("flowroi.archives.shard.MOST_CHUNKS", ROOM)
+        return {version: write(folder / version, version, movie, streams, masks=movie > 2000) for version in WRITERS}
+
+
 @pytest.fixture
-def archive_path(tmp_path, version, movie, streams):
-    return write(tmp_path / "a.ome.zarr", version, movie, streams, masks=movie > 2000)
+def archive_path(tmp_path, version, originals):
+    return Path(shutil.copytree(originals[version], tmp_path / "a.ome.zarr"))
 
 
 def files_of(path):
@@ -299,7 +308,7 @@ def test_a_damaged_mask_is_named(archive_path, version):
     assert [fault.frame is None for fault in faults].count(False) == 1
 
 
-@pytest.mark.parametrize("size", [1, 41, 43, 10**8])
+@pytest.mark.parametrize("size", [1, 41, 43, 10**7])
 def test_a_mask_of_another_size_is_refused_before_it_is_inflated(size, version):
     chunk = encode_mask(np.zeros((1, size), bool), version)
     with pytest.raises(CorruptDataError, match="expected 42"):
