@@ -130,7 +130,7 @@ def test_the_streams_are_stored_as_they_are(archive_path, version, streams):
         else:
             assert read_chunk(shard_of(archive_path, t // ROOM), t % ROOM, ROOM) == with_crc32c(stream)
     if version == "0.5":
-        with pytest.raises(MissingInputError, match="absent"):
+        with pytest.raises(CorruptDataError, match="absent"):
             read_chunk(shard_of(archive_path, 2), 2, ROOM)
 
 
@@ -190,7 +190,7 @@ def test_random_damage_is_found_every_time(archive_path):
     assert not verify(archive_path, workers=1).faults
     rng = random.Random(4)
     files = list(files_of(archive_path).values())
-    for n in range(150):
+    for n in range(100):
         file = rng.choice(files)
         data = file.read_bytes()
         k = rng.randrange(len(data))
@@ -243,25 +243,23 @@ def test_a_shard_that_is_cut_costs_the_frames_that_were_cut(tmp_path, movie, str
     assert verify(path, workers=1).bad_frames == (6, 7)
 
 
-def test_what_is_missing_is_named(archive_path, version, tmp_path):
-    for name in sorted(files_of(archive_path)):
-        copy = tmp_path / "copy"
-        shutil.copytree(archive_path, copy)
-        (copy / name).unlink()
+def test_what_is_missing_is_named(archive_path, tmp_path):
+    for name, file in files_of(archive_path).items():
+        file.rename(tmp_path / "away")
         if name in ("manifest.json", "COMPLETE"):
             with pytest.raises(FlowRoIError):
-                open_archive(copy)
+                open_archive(archive_path)
         else:
-            faults = verify(copy, workers=1).faults
-            assert faults
+            faults = verify(archive_path, workers=1).faults
+            assert faults, name
             if name.startswith("0/c/1"):
-                assert {fault.frame for fault in faults} >= {4, 5, 6, 7}
+                assert {fault.frame for fault in faults} == {None, 4, 5, 6, 7}
             if name.startswith("0/7/"):
                 assert [fault.frame for fault in faults] == [7]
-        shutil.rmtree(copy)
+        (tmp_path / "away").rename(file)
 
 
-def test_what_does_not_belong_is_found(archive_path, tmp_path):
+def test_what_does_not_belong_is_found(archive_path):
     for name in ("x", "0/x", "labels/roi/0/c", "0/c/7/0/0/0/0", ".hidden"):
         extra = archive_path / name
         if extra.exists():

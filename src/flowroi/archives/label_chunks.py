@@ -1,4 +1,4 @@
-"""A mask as a chunk of an OME-Zarr label image: 1 in the RoI, 0 elsewhere, deflated as every reader of Zarr can undo."""
+"""A mask as a chunk of an OME-Zarr label image: 1 in the RoI, 0 elsewhere, deflated as all readers of Zarr can undo."""
 
 from __future__ import annotations
 

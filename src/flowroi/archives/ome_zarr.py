@@ -35,6 +35,8 @@ class OmeZarrWriter(ArchiveWriter):
     container = "j2k"
     folder = True
     version: OmeZarrVersion = "0.5"
+    # Whether the manifest lists the files that hold the frames.
+    lists_frames = True
 
     def __init__(self, target: Path, layout: ArchiveLayout, *, overwrite: bool) -> None:
         super().__init__(target, layout, overwrite=overwrite)
@@ -44,13 +46,14 @@ class OmeZarrWriter(ArchiveWriter):
     def _chunks(self, array: str) -> ChunkWriter:
         return ShardedChunks(self._temporary, array, self.layout.shape[0])
 
-    def _store(self, t: int, data: bytes, mask: Mask | None) -> None:
+    def _store(self, t: int, data: bytes, mask: Mask | None) -> None:  # noqa: ARG002
         self._frames.append(data)
         if mask is not None and self._masks is not None:
             self._masks.append(encode_mask(mask, self.version))
 
     def _close(self, sealed_with: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
-        files = self._listed(self._frames.finish())
+        frames = self._frames.finish()
+        files = list(frames) if self.lists_frames else []
         if self._masks is not None:
             files += self._masks.finish()
         for name, data in metadata_files(sealed_with({}), self.version).items():
@@ -61,10 +64,6 @@ class OmeZarrWriter(ArchiveWriter):
         (self._temporary / MANIFEST_NAME).write_bytes(canonical_json(manifest))
         (self._temporary / COMPLETE_NAME).write_bytes(complete_mark(manifest["digest"]))
         return manifest
-
-    def _listed(self, frames: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Return the frames' files that the manifest lists."""
-        return frames
 
     def _abandon(self) -> None:
         self._frames.abandon()
@@ -80,13 +79,11 @@ class OmeZarr04Writer(OmeZarrWriter):
 
     format = "ome-zarr-0.4"
     version = "0.4"
+    # Such a file is a frame's stored bytes, whose checksum stands with the frame.
+    lists_frames = False
 
     def _chunks(self, array: str) -> ChunkWriter:
         return ChunkFiles(self._temporary, array)
-
-    def _listed(self, frames: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        # Such a file is a frame's stored bytes, whose checksum stands with the frame.
-        return []
 
 
 class OmeZarrArchive(Archive):

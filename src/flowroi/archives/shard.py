@@ -12,7 +12,8 @@ import struct
 from pathlib import Path
 
 from flowroi.archives.crc32c import CRC_BYTES, with_crc32c, without_crc32c
-from flowroi.errors import CorruptDataError, InvalidParameterError, MissingInputError
+from flowroi.archives.folder_files import opened_regular
+from flowroi.errors import CorruptDataError, InvalidParameterError
 
 # At 8 s from frame to frame about an hour.
 MOST_CHUNKS = 512
@@ -101,16 +102,13 @@ def read_chunk(path: Path, place: int, room: int) -> bytes:
     Raises
     ------
     MissingInputError
-        If there is no such file, or it says that it has no such chunk.
+        If there is no such file.
     CorruptDataError
-        If the file is too short, its index does not fit its checksum, or it points out of the file.
+        If the file is too short, its index does not fit its checksum, points out of the file or says that there is no
+        such chunk, or it is no regular file.
     """
     index_bytes = _PAIR.size * room + CRC_BYTES
-    try:
-        file = path.open("rb")
-    except FileNotFoundError as error:
-        raise MissingInputError("the shard is missing from the archive", path=path) from error
-    with file:
+    with opened_regular(path) as file:
         end = file.seek(0, os.SEEK_END) - index_bytes
         if end < 0:
             raise CorruptDataError(f"{end + index_bytes} bytes; the index alone has {index_bytes}", path=path)
@@ -120,7 +118,7 @@ def read_chunk(path: Path, place: int, room: int) -> bytes:
             raise CorruptDataError("the shard's index does not fit its checksum: it was changed or damaged", path=path)
         offset, size = _PAIR.unpack_from(index, _PAIR.size * place)
         if offset == size == _ABSENT:
-            raise MissingInputError(f"chunk {place} is absent from the shard", path=path)
+            raise CorruptDataError(f"chunk {place} is absent from the shard", path=path)
         if offset + size > end:
             raise CorruptDataError(f"chunk {place} is said to be {size} bytes from {offset} on, of {end}", path=path)
         file.seek(offset)
