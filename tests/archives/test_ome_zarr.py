@@ -11,7 +11,7 @@ import pytest
 from flowroi.archives.base import ArchiveLayout
 from flowroi.archives.crc32c import with_crc32c
 from flowroi.archives.label_chunks import decode_mask, encode_mask
-from flowroi.archives.manifest import pixels_digest
+from flowroi.archives.manifest import pixels_digest, sealed
 from flowroi.archives.ome_zarr import OmeZarr04Writer, OmeZarrArchive, OmeZarrWriter
 from flowroi.archives.open import open_archive
 from flowroi.archives.shard import read_chunk
@@ -325,6 +325,39 @@ def test_nothing_is_left_of_a_writer_that_gives_up(tmp_path, version, movie, str
     with pytest.raises(KeyboardInterrupt):
         write(tmp_path / "a.zarr", version, movie, interrupted(), masks=movie > 2000)
     assert not list(tmp_path.iterdir())
+
+
+def forge(path, change):
+    """Change the manifest and make its digest and the mark fit again."""
+    manifest = json.loads((path / "manifest.json").read_text())
+    del manifest["digest"]
+    change(manifest)
+    data = sealed(manifest)
+    (path / "manifest.json").write_bytes(data)
+    (path / "COMPLETE").write_text(json.loads(data)["digest"] + "\n")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda m: m["frames"][2].update(size_bytes=2**52),
+        lambda m: [frame.update(size_bytes=2**52) for frame in m["frames"]],
+        lambda m: m["frames"][2].update(size_bytes=0),
+        lambda m: m.update(shape=[FRAMES, 2**20, 2**20]),
+        lambda m: m.update(shape=[FRAMES, 34, 21]),
+        lambda m: m.update(dtype="uint8"),
+        lambda m: m.update(archive="ome-zarr-0.4" if m["archive"] == "ome-zarr" else "ome-zarr"),
+        lambda m: m.update(archive="jp2"),
+        lambda m: m["files"].append({"name": "0/../../x", "size_bytes": 1, "sha256": "0" * 64}),
+        lambda m: m["files"].append({"name": "0/x", "size_bytes": 2**52, "sha256": "0" * 64}),
+        lambda m: m["files"].pop(),
+    ],
+)
+def test_a_manifest_that_lies_is_found_and_harms_nobody(archive_path, change):
+    forge(archive_path, lambda manifest: None)
+    assert not found(archive_path)
+    forge(archive_path, change)
+    assert found(archive_path)
 
 
 def test_the_manifest_lists_every_shard_and_every_metadata_file(tmp_path, movie, streams):

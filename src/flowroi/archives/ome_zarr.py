@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from itertools import accumulate
 from pathlib import Path
@@ -104,9 +105,12 @@ class OmeZarrArchive(Archive):
             return read_regular(self.path / chunk_name(FRAMES, t), size)
         number, place = divmod(t, self._room)
         # By the sizes in the manifest: a damaged index, or a shard that was cut, costs no frame that is still there.
+        start = self._starts[t] - self._starts[t - place]
         with opened_regular(self.path / shard_name(FRAMES, number)) as file:
-            file.seek(self._starts[t] - self._starts[t - place])
-            return file.read(size)
+            # A manifest may claim any size; only what is there is allocated.
+            there = file.seek(0, os.SEEK_END)
+            file.seek(min(start, there))
+            return file.read(min(size, there))
 
     def faults(self) -> Iterator[tuple[str, str]]:
         """Yield files that are missing, not what was written, or of nobody; files of one frame are checked with it."""
