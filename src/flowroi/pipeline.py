@@ -26,7 +26,7 @@ from flowroi.codec import EncodedFrame, encode_frame
 from flowroi.codec.encoder import ROUNDING_NOISE
 from flowroi.codec.proof import prove
 from flowroi.errors import FlowRoIError
-from flowroi.job import Job, parse_options
+from flowroi.job import Job, Settings, parse_options
 from flowroi.masks import frames_for_one, frames_with_masks, mask_folder
 from flowroi.output import check_target, refuse_overlap
 from flowroi.params import EncodeParams, RoiParams
@@ -110,37 +110,44 @@ def compress(
     >>> report.frames, report.raw_bytes
     (2, 2048)
     """
-    started = time.perf_counter()
     settings = parse_options(options)
-    target, job = Path(target), settings.job
+    with open_source(source, pattern=settings.job.pattern, channel=settings.job.channel) as opened:
+        return compress_movie(opened, Path(target), settings, progress)
+
+
+def compress_movie(
+    opened: Source, target: Path, settings: Settings, progress: Progress | None = None
+) -> CompressionReport:
+    """Do what `compress` does, with a movie that is open already and settings that were checked."""
+    started = time.perf_counter()
+    job = settings.job
     if job.codec != "jpeg2000":
         from flowroi.sequence.pipeline import compress_sequence
 
-        return compress_sequence(source, target, settings, progress)
+        return compress_sequence(opened, target, settings, progress)
     archive_format = format_of(target, job.format)
-    with open_source(source, pattern=job.pattern, channel=job.channel) as opened:
-        inputs = [opened.path, mask_folder(job.roi_method)]
-        refuse_overlap(target, inputs)
-        plan = Plan(opened, settings)
-        if not (job.dry_run or job.overwrite):
-            manifest = finished_before(target, plan)
-            if manifest is not None:
-                seconds = time.perf_counter() - started
-                return CompressionReport.of_manifest(manifest, str(opened.path or opened.name), target, seconds)
-        check_target(target, inputs=inputs, overwrite=job.overwrite, replaceable=("*",))
-        refuse_foreign(target)
-        encode_params = replace(
-            settings.encode,
-            container=container_of(archive_format),
-            significant_bits=settings.encode.significant_bits or opened.significant_bits,
-        )
-        earlier = earlier_losses(opened.path)
-        notes = list(settings.notes)
-        if earlier[0]:
-            notes.append(ALREADY_LOSSY)
-        run = _Run(opened, target, archive_format, job, plan, encode_params, settings.roi, earlier, notes, progress)
-        with opencv_threads(1):
-            return run.predict() if job.dry_run else run.write()
+    inputs = [opened.path, mask_folder(job.roi_method)]
+    refuse_overlap(target, inputs)
+    plan = Plan(opened, settings)
+    if not (job.dry_run or job.overwrite):
+        manifest = finished_before(target, plan)
+        if manifest is not None:
+            seconds = time.perf_counter() - started
+            return CompressionReport.of_manifest(manifest, str(opened.path or opened.name), target, seconds)
+    check_target(target, inputs=inputs, overwrite=job.overwrite, replaceable=("*",))
+    refuse_foreign(target)
+    encode_params = replace(
+        settings.encode,
+        container=container_of(archive_format),
+        significant_bits=settings.encode.significant_bits or opened.significant_bits,
+    )
+    earlier = earlier_losses(opened.path)
+    notes = list(settings.notes)
+    if earlier[0]:
+        notes.append(ALREADY_LOSSY)
+    run = _Run(opened, target, archive_format, job, plan, encode_params, settings.roi, earlier, notes, progress)
+    with opencv_threads(1):
+        return run.predict() if job.dry_run else run.write()
 
 
 @dataclass(frozen=True, slots=True)
@@ -410,9 +417,6 @@ class _Run:
             encode_settings["noise_sigma"] = round(self.noise_sigma, 4)
         method = None if self.encode_params.lossless == "all" else "ISO_15444_1"
         versions = codec_versions()
-        roi = roi_settings(self.job, self.roi_params)
-        if self.job.roi_method != "none":
-            roi["masks_sha256"] = self.masks.hexdigest()
         return {
             "flowroi": versions.pop("flowroi"),
             "codecs": versions,
@@ -420,7 +424,8 @@ class _Run:
             "source": self.plan.source,
             "settings": self.plan.settings,
             "gaps": gaps_of(self.source),
-            "roi": roi,
+            "roi": roi_settings(self.job, self.roi_params),
+            "masks_sha256": None if self.job.roi_method == "none" else self.masks.hexdigest(),
             "roi_share": self._roi_share(),
             "encode": encode_settings,
             "warnings": self._warnings(),

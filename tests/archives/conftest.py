@@ -18,6 +18,7 @@ CONTENT = {
     "gaps": [],
     "roi": {"method": "none"},
     "roi_share": 1.0,
+    "masks_sha256": None,
     "encode": {"rate": 3},
     "warnings": [],
 }
