@@ -90,7 +90,7 @@ def _open_path(path: Path, pattern: str | None, channel: int | None, max_pixels:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise MissingInputError(f"cannot be opened ({reason}); expected {_FORMATS}", path=path) from error
-    archive = _video_archive(path, stat.S_ISDIR(mode))
+    archive = _own_archive(path, stat.S_ISDIR(mode))
     if archive is not None:
         _refuse_unused(path, "an archive", pattern=pattern, channel=channel)
         return archive(max_pixels)
@@ -121,13 +121,16 @@ def _open_path(path: Path, pattern: str | None, channel: int | None, max_pixels:
     raise UnsupportedFormatError(f"the suffix is {suffix!r}; expected {_FORMATS}; it was not opened", path=path)
 
 
-def _video_archive(path: Path, is_folder: bool) -> Callable[[int], Source] | None:
-    """Return what opens an archive of ours in video files; None for anything else."""
+def _own_archive(path: Path, is_folder: bool) -> Callable[[int], Source] | None:
+    """Return what opens an archive of ours in video files or OME-Zarr; None for anything else."""
     if is_folder:
         manifest = path / "manifest.json"
-        if not any(path.glob("*.mkv")) or not manifest.is_file() or b'"flowroi-archive"' not in manifest.read_bytes():
+        if not manifest.is_file() or b'"flowroi-archive"' not in manifest.read_bytes():
             return None
-        files = sorted(path.glob("*.mkv"))
+        if (path / "0" / "zarr.json").is_file() or (path / "0" / ".zarray").is_file():
+            files = sorted(file for file in (path / "0").rglob("*") if file.is_file())
+        elif not (files := sorted(path.glob("*.mkv"))):
+            return None
     else:
         from flowroi.archives.trailer import has_manifest
 
