@@ -5,7 +5,7 @@ from __future__ import annotations
 from flowroi.errors import UnsupportedFormatError
 
 # Pixels of a frame. 16384 x 16384 is beyond any camera; decoding so many takes up to 8 bytes each.
-MAX_PIXELS = 2**28
+DEFAULT_MAX_PIXELS = 2**28
 # Frames of a movie: 36 hours at 8 frames a second.
 MAX_FRAMES = 2**20
 # Bytes that one page, tile or chunk may hold for each pixel that a frame may have (four 16-bit samples).

@@ -11,10 +11,10 @@ import numpy.typing as npt
 from flowroi.codec.codestream import check_limits, read_header
 from flowroi.codec.structure import check_structure
 from flowroi.errors import CorruptDataError
-from flowroi.limits import MAX_PIXELS
+from flowroi.limits import DEFAULT_MAX_PIXELS as DEFAULT_MAX_PIXELS
 
 
-def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> npt.NDArray[Any]:
+def decode(data: bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> npt.NDArray[Any]:
     """Decode one grey JPEG 2000 stream.
 
     Parameters

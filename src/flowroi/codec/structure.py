@@ -111,8 +111,9 @@ def check_structure(data: bytes) -> Structure:
         coding = _coding_of(main, {}, c)
         reversible &= coding.reversible
         _add(total, coding, grid, c, grid.columns, grid.rows)
-    seen = 0
-    for tile, own in _tile_parts(data, offset, header.components):
+    for part, (tile, own) in enumerate(_tile_parts(data, offset, header.components)):
+        if part >= _MAX_TILE_PARTS:
+            raise UnsupportedFormatError(f"more than {_MAX_TILE_PARTS} tile-parts; not decoded")
         if tile >= tiles:
             raise CorruptDataError(f"a tile-part says it is of tile {tile}; the stream has {tiles}")
         for c in range(header.components) if own else ():
@@ -120,10 +121,8 @@ def check_structure(data: bytes) -> Structure:
             reversible &= coding.reversible
             column, row = grid.columns[tile % len(grid.columns)], grid.rows[tile // len(grid.columns)]
             _add(total, coding, grid, c, [column], [row])
-        seen += 1
-        if seen > _MAX_TILE_PARTS:
-            raise UnsupportedFormatError(f"more than {_MAX_TILE_PARTS} tile-parts; not decoded")
-    found = Structure(header, tiles, *total, reversible)
+    precincts, code_blocks, packets = total
+    found = Structure(header, tiles, precincts, code_blocks, packets, reversible)
     _check(found, size)
     return found
 

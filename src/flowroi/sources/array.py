@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flowroi.errors import CorruptDataError, InvalidParameterError, UnsupportedFormatError
+from flowroi.limits import check_frame_count
 from flowroi.sources.base import Source
 from flowroi.sources.files import InputFile, located
 from flowroi.sources.names import numbered_names, safe_stem
@@ -56,6 +57,7 @@ class ArraySource(Source):
             if movie.size == 0:
                 raise UnsupportedFormatError(f"the array has shape {array.shape}: it holds no frame or no pixel")
             check_size(movie.shape[2], movie.shape[1], max_pixels)
+            check_frame_count(movie.shape[0])
             dtype = check_pixel_type(array.dtype, np.asarray(movie[0]))
         self._movie: npt.NDArray[Any] | None = movie
         super().__init__(

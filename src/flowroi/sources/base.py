@@ -12,6 +12,8 @@ from typing import Any, Self
 import numpy as np
 
 from flowroi.errors import InvalidParameterError, UnsupportedFormatError
+from flowroi.limits import check_frame_count
+from flowroi.losses import Losses
 from flowroi.sources.checks import FrameChecks
 from flowroi.sources.files import InputFile, located
 from flowroi.sources.names import text_name
@@ -43,6 +45,8 @@ class Source(ABC):
         Seconds from frame to frame, where the input says so.
     frame_names : tuple of str
         One unique stem a frame, fit for file names.
+    losses : Losses
+        The lossy codings that the frames went through before.
     """
 
     def __init__(
@@ -56,13 +60,16 @@ class Source(ABC):
         significant_bits: int | None = None,
         pixel_size_um: float | None = None,
         frame_interval_s: float | None = None,
+        losses: Losses | None = None,
         warnings: Sequence[str] = (),
     ) -> None:
+        check_frame_count(shape[0])
         self.name = name
         self.path = path
         self.shape = shape
         self.dtype = dtype
         self.frame_names = frame_names
+        self.losses = losses or Losses()
         self.pixel_size_um = _positive(pixel_size_um)
         self.frame_interval_s = _positive(frame_interval_s)
         depth = 8 * dtype.itemsize
@@ -103,7 +110,9 @@ class Source(ABC):
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a user should be told: about the input, and about the frames that were iterated over until now."""
-        return self._warnings + (() if self._checks is None else self._checks.messages())
+        lost = self.losses.warning
+        told = self._warnings if lost is None else (lost, *self._warnings)
+        return told + (() if self._checks is None else self._checks.messages())
 
     def __len__(self) -> int:
         return self.shape[0]

@@ -144,9 +144,10 @@ class OmeZarrSource(Source):
         """Decode the first frame of any type, to advise how to convert it; None where it is damaged."""
         try:
             self._chunks.check(self._region(0, 1), 0)
-            return self._decode(0, 1)[0]
+            first: Frame = self._decode(0, 1)[0]
         except FlowRoIError:
             return None
+        return first
 
     def _files(self) -> Sequence[InputFile]:
         return [*self._metadata, *self._chunks.files]

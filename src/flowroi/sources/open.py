@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from flowroi.errors import InvalidParameterError, MissingInputError, UnsupportedFormatError
-from flowroi.limits import MAX_PIXELS
+from flowroi.limits import DEFAULT_MAX_PIXELS
 from flowroi.params import check_integer
 from flowroi.sources.base import Source
 
 _FORMATS = (
-    "a folder of images (.png .bmp .tif .jp2 .j2k), one image, .tif .tiff, an OME-Zarr image, .avi .mp4 .mkv, .npy, or a "
-    "NumPy array"
+    "a folder of images (.png .bmp .tif .jp2 .j2k), one image, .tif .tiff, an OME-Zarr image, "
+    ".avi .mp4 .mkv, .npy, or a NumPy array"
 )
 _IMAGES = (".png", ".bmp", ".jp2", ".j2k", ".j2c", ".jpc")
 
@@ -28,7 +28,7 @@ def open_source(
     *,
     pattern: str | None = None,
     channel: int | None = None,
-    max_pixels: int = MAX_PIXELS,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> Source:
     r"""Open a movie for reading.
 
@@ -36,7 +36,8 @@ def open_source(
     ----------
     path_or_array : path or ndarray
         Folder of images (BMP, PNG, TIFF, JPEG 2000), one such image, TIFF or OME-TIFF, an OME-Zarr image
-        group 0.4 or 0.5 (needs `flowroi[zarr]`), AVI/MP4/MKV (needs `flowroi[video]`), a video archive of ours, `.npy`, or an array (T, Y, X) or (Y, X). uint8 or uint16, grey.
+        group 0.4 or 0.5 (needs `flowroi[zarr]`), AVI/MP4/MKV (needs `flowroi[video]`), an archive of ours, `.npy`, or
+        an array (T, Y, X) or (Y, X). uint8 or uint16, grey.
     pattern : str, optional
         For folders: a regular expression searched in the file names, with a named group `time` (or `t`), e.g.
         `r"_t(?P<time>\d+)_data\.bmp$"`. Names without a match are left out. Without it, the names must be equal but for

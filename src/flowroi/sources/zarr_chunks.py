@@ -147,8 +147,8 @@ class ZarrChunks:
             size = self._array.index_bytes
             if file.size_bytes < size:
                 raise CorruptDataError(
-                    f"the shard is of {file.size_bytes} bytes, its index alone of {size}: it is cut short; not filled up "
-                    "with zeros: copy it again",
+                    f"the shard is of {file.size_bytes} bytes, its index alone of {size}: it is cut short; not "
+                    "filled up with zeros: copy it again",
                     path=file.path,
                     frame=frame,
                 )

@@ -73,7 +73,9 @@ def read_node(root: Path, key: str = "") -> Node:
     if (folder / _V3).exists():
         metadata, file = _read_json(root, folder, _V3)
         if metadata.get("zarr_format") != 3 or metadata.get("node_type") not in ("array", "group"):
-            raise CorruptDataError("is not the metadata of a Zarr v3 group or array: copy the folder again", path=file.path)
+            raise CorruptDataError(
+                "is not the metadata of a Zarr v3 group or array: copy the folder again", path=file.path
+            )
         attributes = metadata.get("attributes", {})
         return Node(root, folder, 3, metadata["node_type"] == "array", metadata, _mapping(attributes, file), (file,))
     is_array = (folder / _ARRAY).exists()
@@ -85,7 +87,7 @@ def read_node(root: Path, key: str = "") -> Node:
         )
     metadata, file = _read_json(root, folder, _ARRAY if is_array else _GROUP)
     if metadata.get("zarr_format") != 2:
-        raise CorruptDataError("is not the metadata of a Zarr v2 group or array: copy the folder again", path=file.path)
+        raise CorruptDataError("is not the metadata of a Zarr v2 group or array: copy it again", path=file.path)
     files, attributes = [file], {}
     if (folder / _ATTRIBUTES).exists():
         attributes, file = _read_json(root, folder, _ATTRIBUTES)
