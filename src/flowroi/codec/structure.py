@@ -16,7 +16,8 @@ _FREE_BLOCKS = 1 << 16
 _PIXELS_PER_BLOCK = 256
 # A packet, and the header of a tile-part with its SOD marker, take at least this.
 _TILE_PART_BYTES = 14
-_SOT, _SOD, _EOC, _COD, _COC = 0xFF90, 0xFF93, 0xFFD9, 0xFF52, 0xFF53
+_SOT, _SOD, _COD, _COC = 0xFF90, 0xFF93, 0xFF52, 0xFF53
+_EOC = b"\xff\xd9"
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,10 +189,8 @@ def _segments(data: bytes, offset: int) -> Iterator[tuple[int, bytes]]:
 
 def _tile_parts(data: bytes, offset: int, components: int) -> Iterator[tuple[int, dict[int | None, Coding]]]:
     """Yield the tile of every tile-part, and the coding styles in its own header."""
-    while offset + 12 <= len(data):
+    while offset + 12 <= len(data) and data[offset : offset + 2] != _EOC:
         kind, length, tile, psot = struct.unpack_from(">HHHI", data, offset)
-        if kind == _EOC:
-            return
         if kind != _SOT or length != 10:
             raise CorruptDataError(f"the stream has {kind:#06x} where a tile-part is expected, at byte {offset}")
         own: dict[int | None, Coding] = {}
@@ -200,10 +199,14 @@ def _tile_parts(data: bytes, offset: int, components: int) -> Iterator[tuple[int
                 _enter(own, marker, body, components)
         yield tile, own
         if psot == 0:
-            return
+            # The last one, which ends where the stream does.
+            offset = max(data.rfind(_EOC), offset + 12)
+            break
         if psot < _TILE_PART_BYTES:
             raise CorruptDataError(f"the tile-part at byte {offset} is said to be of {psot} bytes")
         offset += psot
+    if data[offset : offset + 2] != _EOC:
+        raise CorruptDataError("the stream has no end: it is cut short, or its tail was lost; not filled up")
 
 
 def _enter(codings: dict[int | None, Coding], kind: int, body: bytes, components: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,6 +22,22 @@ from flowroi.sources.pixels import Frame, bits_of
 
 # Enough to meet a bright frame of a movie that changes; few enough to decode at once.
 _SAMPLED_FRAMES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Frames that the input's own numbers say are missing; they are recorded, never renumbered or filled in.
+
+    Parameters
+    ----------
+    before : int >= 1
+        Index of the first frame after the gap.
+    missing : int >= 1
+        How many frames are missing there.
+    """
+
+    before: int
+    missing: int
 
 
 class Source(ABC):
@@ -47,6 +64,8 @@ class Source(ABC):
         One unique stem a frame, fit for file names.
     losses : Losses
         The lossy codings that the frames went through before.
+    gaps : tuple of Gap
+        Where frames are missing, in order; empty where nothing says so.
     """
 
     def __init__(
@@ -62,6 +81,7 @@ class Source(ABC):
         frame_interval_s: float | None = None,
         losses: Losses | None = None,
         warnings: Sequence[str] = (),
+        gaps: Sequence[Gap] = (),
     ) -> None:
         check_frame_count(shape[0])
         self.name = name
@@ -70,6 +90,7 @@ class Source(ABC):
         self.dtype = dtype
         self.frame_names = frame_names
         self.losses = losses or Losses()
+        self.gaps = tuple(gaps)
         self.pixel_size_um = _positive(pixel_size_um)
         self.frame_interval_s = _positive(frame_interval_s)
         depth = 8 * dtype.itemsize
@@ -112,6 +133,8 @@ class Source(ABC):
         """What a user should be told: about the input, and about the frames that were iterated over until now."""
         lost = self.losses.warning
         told = self._warnings if lost is None else (lost, *self._warnings)
+        if self._significant_bits and self._significant_bits < 8 * self.dtype.itemsize:
+            told += (f"{self._significant_bits} significant bits in samples of 16: PSNR counts on them",)
         return told + (() if self._checks is None else self._checks.messages())
 
     def __len__(self) -> int:
