@@ -8,7 +8,7 @@ import zlib
 import pytest
 
 import flowroi
-from flowroi.archives.export import export
+from flowroi.exports import export
 from flowroi.archives.manifest import MANIFEST_NAME, sha256
 from flowroi.archives.video_manifest import append_manifest, read_manifest
 from flowroi.cli.app import run
