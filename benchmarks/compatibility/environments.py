@@ -48,7 +48,7 @@ ENVIRONMENTS = {
 }
 
 
-class EnvironmentError_(Exception):
+class NotMadeError(Exception):
     """An environment could not be made: its cells say so."""
 
 
@@ -88,9 +88,9 @@ def make(name: str, cache: Path, python: str) -> Path:
         try:
             done = subprocess.run(step, capture_output=True, text=True, timeout=1800)
         except (subprocess.TimeoutExpired, OSError) as error:
-            raise EnvironmentError_(f"{step[0]}: {error}") from error
+            raise NotMadeError(f"{step[0]}: {error}") from error
         if done.returncode:
-            raise EnvironmentError_(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "no reason given")
+            raise NotMadeError(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "no reason given")
     (folder / "made").touch()
     return interpreter
 

@@ -142,7 +142,10 @@ def bioio(path):
 
 def napari_layers(paths, plugin):
     from napari.components import ViewerModel
+    from npe2 import PluginManager
 
+    # The window does so when it starts.
+    PluginManager.instance().discover()
     viewer = ViewerModel()
     layers = viewer.open(paths, plugin=plugin, stack=isinstance(paths, list))
     shown = [layer for layer in layers if type(layer).__name__ == "Image"]

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 _HOW_TO_READ = """\
-Each cell is what came of reading our file with the program, in an environment without FlowRoI, compared with what FlowRoI
-decodes: **same** pixels; **±1**, where the program has a JPEG 2000 decoder of its own, which rounds otherwise, by one grey
-level at most; **valid**, of a program that only checks; **refused**, with an error; **WRONG**, a wrong picture without an
-error. Two entries in a cell are of 8 bits and of 12 bits in 16. A dash: not tried, since the program is not made for it."""
+Each cell is what came of reading our file with the program, in an environment without FlowRoI, compared with what
+FlowRoI decodes: **same** pixels; **±1**, where the program has a JPEG 2000 decoder of its own, which rounds otherwise,
+by one grey level at most; **valid**, of a program that only checks; **refused**, with an error; **WRONG**, a wrong
+picture without an error. Two entries in a cell are of 8 bits and of 12 bits in 16. A dash: not tried, since the program
+is not made for it."""
 
 
 def markdown(
