@@ -27,11 +27,12 @@ from flowroi.codec.encoder import ROUNDING_NOISE
 from flowroi.codec.proof import prove
 from flowroi.errors import FlowRoIError
 from flowroi.job import Job, Settings, parse_options
+from flowroi.losses import Losses
 from flowroi.masks import frames_for_one, frames_with_masks, mask_folder
 from flowroi.output import check_target, refuse_overlap
 from flowroi.params import EncodeParams, RoiParams
 from flowroi.plan import Plan, finished_before
-from flowroi.provenance import ALREADY_LOSSY, earlier_losses, gaps_of, layout_of, losses_of, roi_settings
+from flowroi.provenance import gaps_of, layout_of, roi_settings
 from flowroi.rate_control import LAG, MovieRate, survey_places
 from flowroi.report.compression import CompressionReport, FrameReport, roi_warnings, size_on_disk, some
 from flowroi.resources import available_cores, opencv_threads
@@ -141,11 +142,9 @@ def compress_movie(
         container=container_of(archive_format),
         significant_bits=settings.encode.significant_bits or opened.significant_bits,
     )
-    earlier = earlier_losses(opened.path)
-    notes = list(settings.notes)
-    if earlier[0]:
-        notes.append(ALREADY_LOSSY)
-    run = _Run(opened, target, archive_format, job, plan, encode_params, settings.roi, earlier, notes, progress)
+    losses = Losses.of(opened)
+    notes = [*settings.notes, *([losses.warning] if losses.warning else [])]
+    run = _Run(opened, target, archive_format, job, plan, encode_params, settings.roi, losses, notes, progress)
     with opencv_threads(1):
         return run.predict() if job.dry_run else run.write()
 
@@ -206,7 +205,7 @@ class _Run:
         plan: Plan,
         encode_params: EncodeParams,
         roi_params: RoiParams,
-        earlier_losses: tuple[list[str], list[float | None]],
+        losses: Losses,
         notes: list[str],
         progress: Progress | None,
     ) -> None:
@@ -217,7 +216,7 @@ class _Run:
         self.plan = plan
         self.encode_params = encode_params
         self.roi_params = roi_params
-        self.earlier_losses = earlier_losses
+        self.losses = losses
         self.notes = notes
         self.progress = progress
         self.workers = job.workers or available_cores()
@@ -420,7 +419,7 @@ class _Run:
         return {
             "flowroi": versions.pop("flowroi"),
             "codecs": versions,
-            **losses_of(self.earlier_losses, method, rate),
+            **self.losses.then(method, round(rate, 3)).manifest(),
             "source": self.plan.source,
             "settings": self.plan.settings,
             "gaps": gaps_of(self.source),
