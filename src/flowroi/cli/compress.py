@@ -25,7 +25,7 @@ def compress(
         typer.Option(
             "--output",
             "-o",
-            help="NAME.ome.tif, .mkv, .mp4, a folder; of a plate a folder or NAME.ome.zarr; of several inputs a folder.",
+            help="NAME.ome.tif, .mkv, .mp4, a folder; of a plate a folder or NAME.ome.zarr; of several a folder.",
         ),
     ],
     rate: Annotated[
