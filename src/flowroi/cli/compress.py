@@ -25,7 +25,7 @@ def compress(
         typer.Option(
             "--output",
             "-o",
-            help="NAME.ome.tif, .mkv, .mp4, a folder; of a plate a folder or NAME.ome.zarr; of several a folder.",
+            help="NAME.ome.tif, .ome.zarr, .mkv, .mp4 or a folder; of a plate .ome.zarr, a folder; of several a folder.",
         ),
     ],
     rate: Annotated[
@@ -69,7 +69,10 @@ def compress(
     background: Annotated[
         str | None, typer.Option(help="Of av1 and hevc: what becomes of it: fill (the default), plate or none.")
     ] = None,
-    format: Annotated[str | None, typer.Option(help="ome-tiff or jp2; by default told by the output's name.")] = None,  # noqa: A002
+    format: Annotated[  # noqa: A002
+        str | None,
+        typer.Option(help="ome-tiff, ome-zarr, ome-zarr-0.4 or jp2; by default told by the output's name."),
+    ] = None,
     levels: Annotated[int, typer.Option(help="Wavelet decomposition levels.")] = _ENCODE.levels,
     layers: Annotated[int, typer.Option(help="Quality layers.")] = _ENCODE.layers,
     progression: Annotated[str, typer.Option(help="Order of packets: LRCP, RLCP, RPCL, PCRL or CPRL.")] = (
@@ -126,6 +129,13 @@ def _compress_one(path: Path, target: Path, settings: dict[str, Any], out: Outpu
         return tell_compressed(report, path, target, out)
     for warning in report.warnings:
         out.warn(f"{path}: {warning}")
+    if report.unchanged:
+        text = (
+            f"{shown(target)} is there already, made by these settings from {shown(path)}, and intact: {report.frames} "
+            f"frames, rate {report.rate:.1f}:1; nothing was written"
+        )
+        out.result(report.kind, report.summary(), text)
+        return DONE
     head = "would become" if report.dry_run else "->"
     text = (
         f"{shown(path)} {head} {shown(target)}: {report.frames} frames, {size_text(report.raw_bytes)} to "
@@ -186,4 +196,6 @@ def _archive_name(path: Path, settings: dict[str, Any]) -> str:
         return f"{stem}.ome.zarr" if (archive_format or "").startswith("ome-zarr") else stem
     if codec != "jpeg2000":
         return f"{stem}.mkv"
+    if archive_format in ("ome-zarr", "ome-zarr-0.4"):
+        return f"{stem}.ome.zarr"
     return stem if archive_format == "jp2" else f"{stem}.ome.tif"

@@ -209,9 +209,9 @@ class _Run:
         self, chunks: list[ChunkFacts], frames: list[CodedFrame], stored: int, warnings: list[str]
     ) -> dict[str, Any]:
         encode = self.settings.encode
-        roi = roi_settings(self.settings.job, self.settings.roi)
+        masks = None
         if self.settings.job.roi_method != "none":
-            roi["masks_sha256"] = sha256("".join(frame.mask_sha256 for frame in frames).encode())
+            masks = sha256("".join(frame.mask_sha256 for frame in frames).encode())
         versions = codec_versions()
         crfs = [chunk.crf for chunk in chunks]
         asked = {
@@ -227,7 +227,8 @@ class _Run:
             "source": self.plan.source,
             "settings": self.plan.settings,
             "gaps": gaps_of(self.source),
-            "roi": roi,
+            "roi": roi_settings(self.settings.job, self.settings.roi),
+            "masks_sha256": masks,
             "roi_share": float(np.mean([frame.roi.roi_share for frame in frames])),
             "background": self.treated.describe(),
             "encode": {
