@@ -2,8 +2,11 @@
 
 import shutil
 
+import numpy as np
 import pytest
+import zarr
 
+from flowroi.plates import open_plate
 from flowroi.synthetic import write_synthetic_plate
 
 QUICK = ("--lossless", "all", "--roi-method", "none")
@@ -143,3 +146,31 @@ def test_dry_run(flow, raw, tmp_path):
     assert result.code == 0
     assert result.objects[0]["type"] == "plate-prediction"
     assert [path.name for path in tmp_path.iterdir()] == ["raw"]
+
+
+def test_decompress(flow, raw, tmp_path):
+    assert flow("compress", raw, "-o", "out.ome.zarr", *QUICK).code == 0
+    result = flow("decompress", "out.ome.zarr", "-o", "back", "--json")
+    assert result.code == 0, result.err
+    assert [(p["well"], p["field"]) for p in result.objects[0]["done"]] == [("A1", 0), ("A2", 0), ("B1", 0)]
+    original = open_plate(raw)
+    exported = open_plate(tmp_path / "back")
+    assert exported.positions == original.positions
+    for position in original:
+        with original.open(position) as one, exported.open(position) as other:
+            assert (np.stack(list(one)) == np.stack(list(other))).all()
+    assert flow("decompress", "out.ome.zarr", "-o", "back").code == 1
+    assert (
+        flow("decompress", "out.ome.zarr", "-o", "one", "--well", "B/1", "--format", "png", "--frames", "1:3").code == 0
+    )
+    assert [path.name for path in (tmp_path / "one").iterdir()] == ["B1_f0"]
+    assert len(list((tmp_path / "one/B1_f0").glob("*.png"))) == 2
+    assert flow("decompress", "out.ome.zarr", "-o", "back.ome.zarr").code == 0
+    assert open_plate(tmp_path / "back.ome.zarr").positions == original.positions
+    assert zarr.open(tmp_path / "back.ome.zarr/A/2/0/0", mode="r").ndim == 5
+    assert flow("decompress", "out.ome.zarr", "-o", "two.ome.zarr", "--format", "png").code == 2
+    manifest = tmp_path / "out.ome.zarr/A/2/0/manifest.json"
+    manifest.write_bytes(manifest.read_bytes()[:-1])
+    result = flow("decompress", "out.ome.zarr", "-o", "most")
+    assert result.code == 3
+    assert "A2_f0: " in result.err

@@ -25,7 +25,7 @@ def compress(
         typer.Option(
             "--output",
             "-o",
-            help="NAME.ome.tif, .ome.zarr, .mkv, .mp4 or a folder; of a plate .ome.zarr, a folder; of several a folder.",
+            help="NAME.ome.tif, .ome.zarr, .mkv, .mp4, a folder; of a plate .ome.zarr, a folder; of several a folder.",
         ),
     ],
     rate: Annotated[

@@ -91,6 +91,32 @@ def save_roi(source: Path, target: Path, params: RoiParams, given: dict[str, Any
     return code
 
 
+def export(plate: PlateArchive, target: Path, out: Output, **options: Any) -> int:
+    """Export a plate, tell what came of it, and return the exit code."""
+    from flowroi.plates.export import export_plate
+    from flowroi.report.compression import size_on_disk
+
+    with out.progress(plate.path.name) as progress:
+        batch = export_plate(plate, target, progress=progress, **options)
+    for position, warnings in batch.done:
+        for warning in warnings:
+            out.warn(f"{position}: {warning}")
+    code = exit_code(done=bool(batch.done), failed=bool(batch.failed))
+    tell_failed(batch.failed, out, code)
+    size = size_on_disk(target) if batch.done else 0
+    total = len(batch.done) + len(batch.failed)
+    data = {
+        "archive": str(plate.path),
+        "target": str(target),
+        "done": [{**_place(position), "warnings": warnings} for position, warnings in batch.done],
+        "failed": [{**_place(position), "message": error.message} for position, error in batch.failed],
+        "file_bytes": size,
+    }
+    text = f"{shown(plate.path)} -> {shown(target)}: {len(batch.done)} of {total} positions, {size_text(size)}"
+    out.result("plate-export", data, text)
+    return code
+
+
 def verify(path: Path, workers: int | None, out: Output) -> int:
     """Verify a plate, print what is wrong with it, and return the exit code."""
     from flowroi.plates.verification import verify_plate
