@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 from flowroi.archives import FORMATS
 from flowroi.errors import InvalidParameterError
+from flowroi.limits import DEFAULT_MAX_PIXELS
 from flowroi.masks import check_roi_method
 from flowroi.params import TARGETS, EncodeParams, RateControl, RoiParams, check_choice, check_integer
 
@@ -37,6 +38,7 @@ class Job:
     measure: bool = False
     pattern: str | None = None
     channel: int | None = None
+    max_pixels: int = DEFAULT_MAX_PIXELS
 
     def __post_init__(self) -> None:
         for name in ("soft_weights", "keep_masks", "overwrite", "dry_run", "measure"):
@@ -65,6 +67,7 @@ class Job:
             check_integer("workers", self.workers, low=1, high=1024)
         if self.channel is not None:
             check_integer("channel", self.channel, low=0)
+        check_integer("max_pixels", self.max_pixels, low=1)
 
 
 @dataclass(frozen=True, slots=True)

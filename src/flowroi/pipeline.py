@@ -70,8 +70,8 @@ def compress(
         instead of ending at the mask), `rate_control` ("movie": `rate` limits all frames together, and they
         share it at even quality; "frame": it limits each), `format` ("ome-tiff" or "jp2"), `workers` (threads, all
         cores by default; the archive does not depend on it), `keep_masks`, `overwrite`, `dry_run` (predict size and
-        time from a sample of frames, write nothing), `measure` (PSNR in the RoI), `pattern` and `channel` (see
-        `open_source`).
+        time from a sample of frames, write nothing), `measure` (PSNR in the RoI), `pattern`, `channel` and
+        `max_pixels` (see `open_source`).
         With `codec` "av1" or "hevc" (default "jpeg2000") frames are coded from one to the next: `preset` (the higher,
         the faster), `gop` (frames from key frame to key frame, 64) and `background` (what becomes of it outside the
         RoI: "fill", "plate" or "none"). A run that breaks off is gone on with by the same call.
@@ -112,7 +112,7 @@ def compress(
 
         return compress_sequence(source, target, settings, progress)
     archive_format = format_of(target, job.format)
-    with open_source(source, pattern=job.pattern, channel=job.channel) as opened:
+    with open_source(source, pattern=job.pattern, channel=job.channel, max_pixels=job.max_pixels) as opened:
         masks = mask_folder(job.roi_method)
         check_target(
             target,

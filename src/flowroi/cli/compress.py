@@ -10,6 +10,7 @@ import typer
 from flowroi.cli import options
 from flowroi.cli.output import Output, shown, size_text
 from flowroi.errors import FlowRoIError, InvalidParameterError
+from flowroi.limits import DEFAULT_MAX_PIXELS
 from flowroi.params import EncodeParams, RoiParams
 
 _ENCODE = EncodeParams(rate=40)
@@ -85,6 +86,7 @@ def compress(
     measure: Annotated[bool, typer.Option("--measure", help="Report the PSNR inside the encoder's own RoI.")] = False,
     pattern: options.Pattern = None,
     channel: options.Channel = None,
+    max_pixels: options.MaxPixels = DEFAULT_MAX_PIXELS,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Predict size and time from a sample of frames; write nothing.")
     ] = False,

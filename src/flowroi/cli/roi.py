@@ -10,6 +10,7 @@ import typer
 
 from flowroi.cli import options
 from flowroi.cli.output import Output, shown
+from flowroi.limits import DEFAULT_MAX_PIXELS
 from flowroi.params import RoiMethod, RoiParams
 
 _ROI = RoiParams()
@@ -35,6 +36,7 @@ def roi(
     overlays: Annotated[bool, typer.Option(help="Draw the masks over the frames, too.")] = True,
     pattern: options.Pattern = None,
     channel: options.Channel = None,
+    max_pixels: options.MaxPixels = DEFAULT_MAX_PIXELS,
     overwrite: options.Overwrite = False,
     config: options.Config = None,
     as_json: options.Json = False,
@@ -55,6 +57,7 @@ def roi(
             overlays=overlays,
             pattern=pattern,
             channel=channel,
+            max_pixels=max_pixels,
             overwrite=overwrite,
             progress=progress,
         )

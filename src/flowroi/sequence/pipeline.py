@@ -44,7 +44,7 @@ _GOP = 64
 # Of EncodeParams, what other codecs than JPEG 2000 know.
 _KNOWN = ("rate", "psnr", "noise", "significant_bits", "container")
 # Of a job, what decides on no byte.
-_WITHOUT_EFFECT = ("workers", "overwrite", "dry_run", "measure")
+_WITHOUT_EFFECT = ("workers", "overwrite", "dry_run", "measure", "max_pixels")
 
 
 def compress_sequence(
@@ -57,7 +57,7 @@ def compress_sequence(
     _check(target, settings)
     need("av", extra="video")
     job = settings.job
-    with open_source(source, pattern=job.pattern, channel=job.channel) as opened:
+    with open_source(source, pattern=job.pattern, channel=job.channel, max_pixels=job.max_pixels) as opened:
         masks = mask_folder(job.roi_method)
         check_target(
             target,

@@ -14,7 +14,7 @@ from flowroi.losses import Losses
 from flowroi.sources.base import Source, describe, size_changed
 from flowroi.sources.files import InputFile, located
 from flowroi.sources.names import numbered_names, safe_stem
-from flowroi.sources.pixels import Frame, ImageHeader, check_pixel_type, grey_frame
+from flowroi.sources.pixels import Frame, ImageHeader, check_pixel_type, check_size, grey_frame
 from flowroi.sources.tiff_files import OpenTiff, TiffFiles
 from flowroi.sources.tiff_layout import Plane, read_layout
 from flowroi.sources.tiff_page import check_page, first_values, losses_of_page, read_page, tifffile_errors
@@ -50,6 +50,8 @@ class TiffSource(Source):
         self._tiffs = TiffFiles(path)
         try:
             with located(path):
+                first = self._tiffs.main.first
+                check_size(first.imagewidth, first.imagelength, max_pixels)
                 layout = read_layout(self._tiffs, channel)
                 self._planes = layout.planes
                 self._sample = None if layout.channel_used else channel
