@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from os import PathLike, fspath
 
-
 # The end of a message about a file that is not of its suffix's kind.
 NOT_DECODED = "not decoded: check the file and its suffix"
 

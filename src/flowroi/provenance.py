@@ -8,25 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from flowroi.archives import ArchiveLayout, open_archive
-from flowroi.errors import FlowRoIError
+from flowroi.archives import ArchiveLayout
 from flowroi.job import Job
 from flowroi.params import RoiParams
 from flowroi.sources import Source
-
-ALREADY_LOSSY = "the input is itself a lossy archive: its losses stay, and are recorded in the new one"
-_MAYBE_ARCHIVES = (".tif", ".tiff", ".mkv", ".mp4")
-
-
-def earlier_losses(path: Path | None) -> list[float]:
-    """Return the compression rates that the input went through already, if it is a lossy archive of ours."""
-    if path is None or not (path.is_dir() or path.suffix.lower() in _MAYBE_ARCHIVES):
-        return []
-    try:
-        with open_archive(path) as archive:
-            return list(archive.manifest["lossy_ratio"]) if archive.manifest["lossy"] else []
-    except (FlowRoIError, OSError):
-        return []
 
 
 def layout_of(source: Source, significant_bits: int, *, keep_masks: bool = False) -> ArchiveLayout:
@@ -41,6 +26,11 @@ def layout_of(source: Source, significant_bits: int, *, keep_masks: bool = False
         frame_interval_s=source.frame_interval_s,
         keep_masks=keep_masks,
     )
+
+
+def gaps_of(source: Source) -> list[dict[str, int]]:
+    """Return the frames that a movie lacks, as a manifest says it."""
+    return [{"before": gap.before, "missing": gap.missing} for gap in source.gaps]
 
 
 def roi_settings(job: Job, params: RoiParams) -> dict[str, Any]:

@@ -38,6 +38,11 @@ class TiffSource(Source):
     max_pixels : int
         Limit of a frame.
 
+    Attributes
+    ----------
+    is_own_archive : bool
+        It is an archive of ours of the first version, whose manifest stands in the description.
+
     Raises
     ------
     MissingInputError, CorruptDataError, UnsupportedFormatError
@@ -57,6 +62,7 @@ class TiffSource(Source):
                 self._sample = None if layout.channel_used else channel
                 self._header = self._check_planes()
                 warnings = (*layout.warnings, *self._page_warnings())
+            self.is_own_archive = "flowroi-archive" in (first.description or "")
             super().__init__(
                 name=safe_stem(path.name.split(".")[0] or path.stem),
                 path=path,
