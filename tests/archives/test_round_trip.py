@@ -8,7 +8,6 @@ import tifffile
 
 from flowroi import open_archive
 from flowroi.archives import create_archive, format_of
-from flowroi.archives.export import export
 from flowroi.errors import (
     CorruptDataError,
     InvalidParameterError,
@@ -17,6 +16,7 @@ from flowroi.errors import (
     UnsupportedFormatError,
     VerificationError,
 )
+from flowroi.exports import export
 from tests.archives.conftest import NAMES, file_of_frame
 
 
@@ -291,7 +291,7 @@ class TestExport:
         assert np.array_equal(tifffile.imread(tmp_path / "out.tif"), frames[2:7])
         with tifffile.TiffFile(tmp_path / "out.tif") as tiff:
             assert 'PhysicalSizeX="0.641"' in tiff.ome_metadata
-        names = sorted(p.name for p in (tmp_path / "png").iterdir())
+        names = sorted(p.name for p in (tmp_path / "png").glob("*.png"))
         assert names == [f"t{t:03d}.png" for t in range(12)]
         assert np.array_equal(cv2.imread(str(tmp_path / "png" / names[4]), cv2.IMREAD_UNCHANGED), frames[4])
 
