@@ -9,10 +9,11 @@ import tifffile
 import zarr
 
 from flowroi.archives.manifest import canonical_json, sha256
+from flowroi.archives.ome_xml import PROVENANCE_NAMESPACE
 from flowroi.errors import CorruptDataError
 from flowroi.exports import export
 from flowroi.exports.png_text import read_text
-from flowroi.exports.provenance import NAMESPACE, read, record_of
+from flowroi.exports.provenance import read, record_of
 
 KINDS = {
     "tiff": "o.ome.tif",
@@ -107,10 +108,12 @@ def test_every_cut_of_a_png_gives_its_text_or_none(archive, tmp_path):
     export(archive, tmp_path / "o", frames=range(1))
     (file,) = (tmp_path / "o").glob("*.png")
     content = file.read_bytes()
-    text = read_text(file, NAMESPACE)
+    text = read_text(file, PROVENANCE_NAMESPACE)
     for size in range(0, 200):
         file.write_bytes(content[:size])
-        assert read_text(file, NAMESPACE) in (None, text) or text.startswith(read_text(file, NAMESPACE))
+        assert read_text(file, PROVENANCE_NAMESPACE) in (None, text) or text.startswith(
+            read_text(file, PROVENANCE_NAMESPACE)
+        )
 
 
 def test_entities_in_xml_are_not_expanded(archive, tmp_path):
@@ -122,11 +125,10 @@ def test_entities_in_xml_are_not_expanded(archive, tmp_path):
 def test_gaps_keep_their_places():
     manifest = {
         "lossy": True,
-        "lossy_method": "x",
+        "lossy_method": ["x", "x"],
         "lossy_ratio": [2.0, 3.0],
         "digest": "sha256:0",
         "gaps": [{"before": 2, "missing": 1}, {"before": 5, "missing": 4}, {"before": 9, "missing": 1}],
     }
     record = record_of(manifest, range(2, 8))
     assert record["gaps"] == [{"before": 3, "missing": 4}]
-    assert record["lossy_method"] == ["x", "x"]

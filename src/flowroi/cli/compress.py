@@ -109,6 +109,13 @@ def _compress_one(path: Path, target: Path, settings: dict[str, Any], out: Outpu
         report = run(path, target, progress=progress, **settings)
     for warning in report.warnings:
         out.warn(f"{path}: {warning}")
+    if report.unchanged:
+        text = (
+            f"{shown(target)} is there already, made by these settings from {shown(path)}, and intact: {report.frames} "
+            f"frames, rate {report.rate:.1f}:1; nothing was written"
+        )
+        out.result(report.kind, report.summary(), text)
+        return
     head = "would become" if report.dry_run else "->"
     text = (
         f"{shown(path)} {head} {shown(target)}: {report.frames} frames, {size_text(report.raw_bytes)} to "

@@ -10,12 +10,12 @@ from xml.etree import ElementTree
 import tifffile
 
 from flowroi.archives.manifest import canonical_json, sha256
+from flowroi.archives.ome_xml import PROVENANCE_NAMESPACE
 from flowroi.errors import CorruptDataError
 from flowroi.exports.png_text import read_text
 
 RECORD_FORMAT = "flowroi-export"
 RECORD_VERSION = 1
-NAMESPACE = "flowroi/provenance"
 # The key of the record in an OME-TIFF's MapAnnotation, beside what people read there.
 RECORD_KEY = "record"
 # The key of the record in the attributes of an OME-Zarr group.
@@ -51,13 +51,8 @@ def record_of(manifest: dict[str, Any], frames: range) -> dict[str, Any]:
     ([8.0], [0, 2], 'sha256:0')
     """
     kept = {key: value for key, value in manifest.items() if key not in _OF_THE_ARCHIVE}
-    ratios = list(manifest["lossy_ratio"])
-    method = manifest["lossy_method"]
     record = {
         **kept,
-        # Archives of format version 1 name one method, whatever the generations.
-        "lossy_method": [method] * len(ratios) if isinstance(method, str) else list(method),
-        "lossy_ratio": ratios,
         "format": RECORD_FORMAT,
         "format_version": RECORD_VERSION,
         "archive_digest": manifest["digest"],
@@ -133,7 +128,7 @@ def _found(path: Path) -> tuple[Path, str | bytes] | None:
     suffix = path.suffix.lower()
     if not path.is_file() or suffix not in (*_TIFF, ".png"):
         return None
-    found = _of_tiff(path) if suffix in _TIFF else read_text(path, NAMESPACE)
+    found = _of_tiff(path) if suffix in _TIFF else read_text(path, PROVENANCE_NAMESPACE)
     return None if found is None else (path, found)
 
 
@@ -144,7 +139,7 @@ def _of_folder(folder: Path) -> tuple[Path, str | bytes] | None:
     if file.is_file() and file.stat().st_size <= _MOST_BYTES:
         return file, file.read_bytes()
     first = next(iter(sorted(folder.glob("*.png"))), None)
-    text = None if first is None else read_text(first, NAMESPACE)
+    text = None if first is None else read_text(first, PROVENANCE_NAMESPACE)
     return None if first is None or text is None else (first, text)
 
 
@@ -178,14 +173,14 @@ def _of_tiff(path: Path) -> str | None:
     except Exception:
         # Whoever reads the pixels says what is wrong with it.
         return None
-    if NAMESPACE not in xml or "<!DOCTYPE" in xml or "<!ENTITY" in xml:
+    if PROVENANCE_NAMESPACE not in xml or "<!DOCTYPE" in xml or "<!ENTITY" in xml:
         return None
     try:
         root = ElementTree.fromstring(xml)  # noqa: S314
     except ElementTree.ParseError:
         return None
     for annotation in root.iterfind(".//{*}MapAnnotation"):
-        if annotation.get("Namespace") == NAMESPACE:
+        if annotation.get("Namespace") == PROVENANCE_NAMESPACE:
             for pair in annotation.iterfind("{*}Value/{*}M"):
                 if pair.get("K") == RECORD_KEY:
                     return pair.text or ""
