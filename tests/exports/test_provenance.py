@@ -65,8 +65,22 @@ def test_what_is_no_export_has_none(archive_path, tmp_path):
     zarr.open_group(tmp_path / "z.zarr", mode="w")
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "zarr.json").write_text("{")
-    for path in [*tmp_path.iterdir(), archive_path, archive_path.with_name("raw.ome.tif"), tmp_path / "missing"]:
+    for path in [*tmp_path.iterdir(), archive_path.with_name("raw.ome.tif"), tmp_path / "missing"]:
         assert read(path) is None, path
+
+
+def test_a_copy_of_an_archive_by_another_program_still_says_that_it_is_lossy(archive, decoded, archive_path, tmp_path):
+    with tifffile.TiffFile(archive_path) as tiff:
+        xml = tiff.pages.first.description
+    tifffile.imwrite(tmp_path / "copy.ome.tif", decoded, description=xml, metadata=None, photometric="minisblack")
+    found = read(tmp_path / "copy.ome.tif")
+    assert (found["lossy"], found["lossy_method"]) == (True, archive.manifest["lossy_method"])
+    assert found["lossy_ratio"] == pytest.approx(archive.manifest["lossy_ratio"], rel=0.01)
+    losses = {key: archive.manifest[key] for key in ("lossy", "lossy_method", "lossy_ratio")}
+    zarr.open_group(tmp_path / "copy.zarr", mode="w", attributes={"flowroi": losses})
+    assert read(tmp_path / "copy.zarr") == losses
+    zarr.open_group(tmp_path / "other.zarr", mode="w", attributes={"flowroi": {"lossy": "perhaps"}})
+    assert read(tmp_path / "other.zarr") is None
 
 
 @pytest.mark.parametrize(

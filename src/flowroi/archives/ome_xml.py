@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree
 
@@ -10,6 +12,7 @@ from flowroi.archives.manifest import canonical_json, sha256
 _NAMESPACE = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
 MANIFEST_NAMESPACE = "flowroi/manifest"
 PROVENANCE_NAMESPACE = "flowroi/provenance"
+_LOSSY, _METHODS, _RATES, _UNKNOWN = "Lossy image compression", "Lossy method", "Compression rate", "unknown"
 
 
 def ome_xml(manifest: dict[str, Any]) -> bytes:
@@ -91,9 +94,9 @@ def provenance_pairs(manifest: dict[str, Any]) -> dict[str, str]:
     files = manifest["source"]["files"]
     known = {
         "FlowRoI version": manifest["flowroi"],
-        "Lossy image compression": "yes" if manifest["lossy"] else "no",
-        "Lossy method": ", ".join(manifest["lossy_method"]),
-        "Compression rate": ", ".join("unknown" if r is None else f"{r:.3g}:1" for r in manifest["lossy_ratio"]),
+        _LOSSY: "yes" if manifest["lossy"] else "no",
+        _METHODS: ", ".join(manifest["lossy_method"]),
+        _RATES: ", ".join(_UNKNOWN if r is None else f"{r:.3g}:1" for r in manifest["lossy_ratio"]),
         "Masks SHA-256": manifest["masks_sha256"] or "",
         "Source": manifest["source"]["name"],
         "Source files": str(len(files)) if files else "",
@@ -102,6 +105,22 @@ def provenance_pairs(manifest: dict[str, Any]) -> dict[str, str]:
         "Encoding": _summary(manifest["encode"]),
     }
     return {key: xml_text(text) for key, text in known.items() if text}
+
+
+def losses_from_pairs(pairs: Mapping[Any, str]) -> dict[str, Any] | None:
+    """Return what `provenance_pairs` says of losses as a manifest has it; None if it says nothing.
+
+    Examples
+    --------
+    >>> losses_from_pairs({_LOSSY: "yes", _METHODS: "a, b", _RATES: "8:1, unknown"})
+    {'lossy': True, 'lossy_method': ['a', 'b'], 'lossy_ratio': [8.0, None]}
+    """
+    if pairs.get(_LOSSY) != "yes":
+        return None
+    methods = pairs.get(_METHODS, _UNKNOWN).split(", ")
+    known = [re.fullmatch(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?):1", text) for text in pairs.get(_RATES, "").split(", ")]
+    ratios = [None if match is None else float(match[1]) for match in known[: len(methods)]]
+    return {"lossy": True, "lossy_method": methods, "lossy_ratio": ratios + [None] * (len(methods) - len(ratios))}
 
 
 def _summary(parameters: dict[str, Any] | None) -> str:
