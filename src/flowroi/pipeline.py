@@ -65,18 +65,18 @@ def compress(
     source : path or ndarray
         What `open_source` reads.
     target : path
-        `NAME.ome.tif`, or a folder for JP2 files; `NAME.mkv`, `NAME.mp4` or a folder of MKV files with the codecs of
-        videos.
+        `NAME.ome.tif`, `NAME.ome.zarr`, or a folder for JP2 files; `NAME.mkv`, `NAME.mp4` or a folder of MKV files with
+        the codecs of videos.
     progress : callable, optional
         Called with (frames done, frames in all).
     **options
         Fields of `EncodeParams` and `RoiParams`, and: `roi_method` ("fused", "flow", "none" or a folder of masks
         named `<frame>_roi.png` or `<frame>.png`), `soft_weights` (the quality falls off with the confidence of `fused`
         instead of ending at the mask), `rate_control` ("movie": `rate` limits all frames together, and they
-        share it at even quality; "frame": it limits each), `format` ("ome-tiff" or "jp2"), `workers` (threads, all
-        cores by default; the archive does not depend on it), `keep_masks`, `overwrite`, `dry_run` (predict size and
-        time from a sample of frames, write nothing), `measure` (PSNR in the RoI), `pattern` and `channel` (see
-        `open_source`).
+        share it at even quality; "frame": it limits each), `format` ("ome-tiff", "ome-zarr", "ome-zarr-0.4" or
+        "jp2"), `workers` (threads, all cores by default; the archive does not depend on it), `keep_masks`,
+        `overwrite`, `dry_run` (predict size and time from a sample of frames, write nothing), `measure` (PSNR in the
+        RoI), `pattern` and `channel` (see `open_source`).
         With `codec` "av1" or "hevc" (default "jpeg2000") frames are coded from one to the next: `preset` (the higher,
         the faster), `gop` (frames from key frame to key frame, 64) and `background` (what becomes of it outside the
         RoI: "fill", "plate" or "none"). A run that breaks off is gone on with by the same call.
