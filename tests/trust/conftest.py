@@ -76,9 +76,9 @@ def clean(tmp_path_factory, source, runs):
     return made
 
 
-def command(kind, source, folder, *more):
+def command(kind, source, folder, *more, **changes):
     """Return the command line whose writing is disturbed."""
-    return kind.arguments(source / "images", folder, *more, masks=source / "masks")
+    return kind.arguments(source / "images", folder, *more, masks=source / "masks", **changes)
 
 
 @pytest.fixture(scope="module")

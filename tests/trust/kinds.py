@@ -16,7 +16,7 @@ class Kind:
 
     format: str
     target: str
-    options: dict = field(default_factory=dict)
+    options: dict = field(default_factory=dict, hash=False)
 
     @property
     def is_video(self):
@@ -29,9 +29,11 @@ class Kind:
     def __str__(self):
         return self.format
 
-    def arguments(self, source, folder, *more, masks=None):
+    def arguments(self, source, folder, *more, masks=None, **changes):
         """Return the command line that makes the archive in a folder."""
-        options = self.options if masks is None or self.is_video else {**self.options, "roi_method": masks}
+        options = {**self.options, **changes}
+        if masks is not None and not self.is_video:
+            options["roi_method"] = masks
         words = ["compress", source, "-o", folder / self.target, *more]
         for name, value in options.items():
             words += [f"--{name.replace('_', '-')}", value]

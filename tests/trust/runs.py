@@ -9,6 +9,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tests.trust import table
 from tests.trust.fault_library import Fault
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,7 +26,7 @@ class Outcome:
     hung: bool
     said: str
     calls: int | None
-    log: tuple[tuple[str, str], ...] = ()
+    log: tuple[tuple[str, str], ...]
 
 
 class Runs:
@@ -37,14 +38,15 @@ class Runs:
         self.injects = library is not None
         if library is not None:
             environment["LD_PRELOAD"] = str(library)
-        self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("fork_server.py"))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=(folder / "server-said").open("w"),
-            env=environment,
-            cwd=ROOT,
-        )
+        with (folder / "server-said").open("w") as said:
+            self._process = subprocess.Popen(
+                [sys.executable, str(Path(__file__).with_name("fork_server.py"))],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                env=environment,
+                cwd=ROOT,
+            )
         self._left = b""
         self._answer(_START_S)
 
@@ -64,6 +66,7 @@ class Runs:
         self._process.stdin.write(json.dumps(order).encode() + b"\n")
         self._process.stdin.flush()
         ended = self._answer(DEADLINE_S + 20)
+        table.elsewhere["seconds"] += ended.pop("processor_s")
         text = said.read_text(errors="replace") if said.exists() else ""
         calls = [int(line[6:]) for line in text.splitlines() if line.startswith("calls ")]
         lines = logged.read_text(errors="surrogateescape").splitlines() if logged.exists() else []
