@@ -47,7 +47,6 @@ class Runs:
                 env=environment,
                 cwd=ROOT,
             )
-        self._left = b""
         self._answer(_START_S)
 
     def __call__(self, *arguments, below=None, fault=None, log=False, kill_after_s=None):
@@ -74,18 +73,12 @@ class Runs:
         return Outcome(**ended, said=text, calls=calls[-1] if calls else None, log=entries)
 
     def _answer(self, limit_s):
-        deadline = time.monotonic() + limit_s
-        pipe = self._process.stdout.fileno()
-        while b"\n" not in self._left:
-            ready, _, _ = select.select([pipe], [], [], max(deadline - time.monotonic(), 0))
-            data = os.read(pipe, 65536) if ready else b""
-            if not data:
-                self.close()
-                said = (self._folder / "server-said").read_text(errors="replace")
-                raise RuntimeError(f"the process that runs the command lines {'ended' if ready else 'hangs'}: {said}")
-            self._left += data
-        line, _, self._left = self._left.partition(b"\n")
-        return json.loads(line)
+        try:
+            return json.loads(line_of(self._process, limit_s))
+        except RuntimeError as error:
+            self.close()
+            said = (self._folder / "server-said").read_text(errors="replace")
+            raise RuntimeError(f"the process that runs the command lines: {error}: {said}") from error
 
     def close(self):
         self._process.stdin.close()
@@ -101,3 +94,18 @@ class Runs:
 
     def __exit__(self, *_):
         self.close()
+
+
+def line_of(process, limit_s):
+    """Return the next line that a process prints; raises RuntimeError if it does not come in time."""
+    deadline = time.monotonic() + limit_s
+    pipe = process.stdout.fileno()
+    line = b""
+    while not line.endswith(b"\n"):
+        ready, _, _ = select.select([pipe], [], [], max(deadline - time.monotonic(), 0))
+        # One byte at a time: what follows is for the next call.
+        data = os.read(pipe, 1) if ready else b""
+        if not data:
+            raise RuntimeError("it ended" if ready else f"nothing was said for {limit_s} s")
+        line += data
+    return line

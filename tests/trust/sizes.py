@@ -39,7 +39,7 @@ QUICK = Sizes(
     kills_at_a_call=3,
     errors=9,
     disk_sizes=6,
-    races=2,
+    races=1,
 )
 LONG = Sizes(
     frames=20,
@@ -52,6 +52,6 @@ LONG = Sizes(
     kills_at_a_call=75,
     errors=None,
     disk_sizes=50,
-    races=20,
+    races=10,
 )
 FORMS = {"quick": QUICK, "long": LONG}

@@ -41,9 +41,11 @@ def spread(faults, count, rng):
         return faults
     kinds = sorted({call for call, _ in faults})
     chosen = [rng.choice([fault for fault in faults if fault[0] == call]) for call in kinds][:count]
-    edges = [round(n * len(faults) / (count - len(chosen))) for n in range(count - len(chosen) + 1)] if len(
-        chosen
-    ) < count else []
+    edges = (
+        [round(n * len(faults) / (count - len(chosen))) for n in range(count - len(chosen) + 1)]
+        if len(chosen) < count
+        else []
+    )
     return chosen + [faults[rng.randrange(a, b)] for a, b in zip(edges, edges[1:], strict=False)]
 
 
