@@ -2,6 +2,7 @@
 
 import random
 from errno import EACCES, EIO, ENOSPC, EROFS
+from itertools import pairwise
 
 from tests.trust.aftermath import check_between, check_resumed, disturbed
 from tests.trust.damage import contents_of, state_of
@@ -36,17 +37,14 @@ def faults_for(calls):
 
 
 def spread(faults, count, rng):
-    """Return a sample that has every kind of call, and each stretch of the run."""
+    """Return a sample that has each kind of call, and some of each stretch of the run."""
     if count is None or count >= len(faults):
         return faults
     kinds = sorted({call for call, _ in faults})
-    chosen = [rng.choice([fault for fault in faults if fault[0] == call]) for call in kinds][:count]
-    edges = (
-        [round(n * len(faults) / (count - len(chosen))) for n in range(count - len(chosen) + 1)]
-        if len(chosen) < count
-        else []
-    )
-    return chosen + [faults[rng.randrange(a, b)] for a, b in zip(edges, edges[1:], strict=False)]
+    chosen = [rng.choice([fault for fault in faults if fault[0] == call]) for call in kinds]
+    stretches = max(count - len(chosen), 1)
+    edges = [n * len(faults) // stretches for n in range(stretches + 1)]
+    return chosen + [faults[rng.randrange(a, b)] for a, b in pairwise(edges)]
 
 
 def test_at_each_call(kind, clean, runs, source, sizes, row, tmp_path):
