@@ -18,6 +18,7 @@ using StatisticsDict = nb::typed<nb::dict, nb::str, nb::any>;
 StatisticsDict statistics_of(const Statistics& s) {
   nb::dict out;
   out["bytes"] = s.bytes;
+  out["crc32"] = s.crc32;
   out["header_bytes"] = s.header_bytes;
   out["passes_coded"] = s.passes_coded;
   out["passes_kept"] = s.passes_kept;

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import tifffile
 
 from flowroi.archives import open_archive
-from flowroi.archives.atomic import discard, publish, temporary_beside
+from flowroi.archives.atomic import appearing
 from flowroi.baselines.openjpeg import openjpeg_encode
 from flowroi.codec import decode
 from flowroi.errors import CorruptDataError, QualityTargetError, VerificationError
@@ -81,14 +81,8 @@ def run_demo(
     check_integer("frames", frames, low=2)
     check_target(target, inputs=[], overwrite=overwrite, replaceable=tuple(FILES))
     made = synthetic_movie(frames=frames, **movie)
-    folder = temporary_beside(target)
-    try:
-        folder.mkdir()
+    with appearing(target, folder=True, overwrite=overwrite) as folder:
         figures = _fill(folder, made, rate, progress)
-        publish(folder, target, overwrite=overwrite)
-    except BaseException:
-        discard(folder)
-        raise
     return {**figures, "files": {str(target / name): what for name, what in FILES.items()}}
 
 

@@ -14,7 +14,7 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 
-from flowroi.archives.atomic import discard, publish, temporary_beside
+from flowroi.archives.atomic import appearing
 from flowroi.errors import InvalidParameterError
 from flowroi.output import check_target
 from flowroi.params import RoiMethod, RoiParams, check_integer
@@ -88,7 +88,6 @@ def save_roi(
         check_target(
             target, inputs=[opened.path], overwrite=overwrite, replaceable=("*_roi.png", "*_overlay.png", _TABLE)
         )
-        temporary = temporary_beside(target)
         done: list[tuple[str, RoiDiagnostics]] = []
         pending: deque[Future[tuple[str, RoiDiagnostics]]] = deque()
 
@@ -98,22 +97,17 @@ def save_roi(
                 if progress is not None:
                     progress(len(done), len(opened))
 
-        try:
-            temporary.mkdir()
+        with appearing(target, folder=True, overwrite=overwrite) as unfinished:
             with opencv_threads(1), ThreadPoolExecutor(count) as pool:
                 try:
                     pairs = iter_roi(opened, params, method=method, executor=pool, look_ahead=2 * count)
                     for (frame, roi), name in zip(pairs, opened.frame_names, strict=True):
-                        pending.append(pool.submit(_save, temporary, name, frame, roi, overlays))
+                        pending.append(pool.submit(_save, unfinished, name, frame, roi, overlays))
                         collect(2 * count)
                     collect(0)
                 finally:
                     pool.shutdown(wait=True, cancel_futures=True)
-            _write_table(temporary / _TABLE, done)
-            publish(temporary, target, overwrite=overwrite)
-        except BaseException:
-            discard(temporary)
-            raise
+            _write_table(unfinished / _TABLE, done)
         warnings = [*opened.warnings, *roi_warnings(done)]
     return RoiReport(tuple(done), tuple(warnings))
 

@@ -42,9 +42,7 @@ def check_target(
     Traceback (most recent call last):
     flowroi.errors.OutputExistsError: /: the output exists; nothing was written: choose another name, or overwrite
     """
-    for path in inputs:
-        if path is not None:
-            _refuse_overlap(target, path)
+    refuse_overlap(target, inputs)
     refuse_existing(target, overwrite=overwrite)
     if target.is_dir() and not target.is_symlink():
         for entry in sorted(target.iterdir()):
@@ -56,6 +54,13 @@ def check_target(
                 )
     if not target.parent.is_dir():
         raise MissingInputError("no such folder; nothing was written: make it first", path=target.parent)
+
+
+def refuse_overlap(target: Path, inputs: Iterable[Path | None]) -> None:
+    """Raise InvalidParameterError if a target is an input, lies inside one, or holds one."""
+    for path in inputs:
+        if path is not None:
+            _refuse_overlap(target, path)
 
 
 def refuse_inside(folder: Path, inputs: Iterable[Path]) -> None:

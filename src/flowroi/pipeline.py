@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import statistics
 import time
@@ -19,14 +20,18 @@ import numpy.typing as npt
 
 from flowroi.archives import container_of, create_archive, format_of
 from flowroi.archives.create import ArchiveFormat
+from flowroi.archives.manifest import mask_digest, pixels_digest
+from flowroi.archives.ownership import refuse_foreign
 from flowroi.codec import EncodedFrame, encode_frame
 from flowroi.codec.encoder import ROUNDING_NOISE
+from flowroi.codec.proof import prove
 from flowroi.errors import FlowRoIError
 from flowroi.job import Job, parse_options
 from flowroi.masks import frames_for_one, frames_with_masks, mask_folder
-from flowroi.output import check_target
+from flowroi.output import check_target, refuse_overlap
 from flowroi.params import EncodeParams, RoiParams
-from flowroi.provenance import ALREADY_LOSSY, earlier_losses, layout_of, roi_settings
+from flowroi.plan import Plan, finished_before
+from flowroi.provenance import ALREADY_LOSSY, earlier_losses, gaps_of, layout_of, losses_of, roi_settings
 from flowroi.rate_control import LAG, MovieRate, survey_places
 from flowroi.report.compression import CompressionReport, FrameReport, roi_warnings, size_on_disk, some
 from flowroi.resources import available_cores, opencv_threads
@@ -37,8 +42,8 @@ from flowroi.sources import Source, open_source
 from flowroi.versions import codec_versions
 
 Progress = Callable[[int, int], None]
-# What an archive folder of ours holds; another folder is never replaced.
-_ARCHIVE_NAMES = ("manifest.json", "*.jp2", "roi")
+# Frames whose errors the encoder reconstructs itself, for the proof; of the others it predicts them.
+_MEASURED_EVERY = 32
 # Places of the movie that a dry run looks at.
 _SAMPLES = 5
 _LARGE_ROI = 0.5
@@ -105,6 +110,7 @@ def compress(
     >>> report.frames, report.raw_bytes
     (2, 2048)
     """
+    started = time.perf_counter()
     settings = parse_options(options)
     target, job = Path(target), settings.job
     if job.codec != "jpeg2000":
@@ -113,13 +119,16 @@ def compress(
         return compress_sequence(source, target, settings, progress)
     archive_format = format_of(target, job.format)
     with open_source(source, pattern=job.pattern, channel=job.channel) as opened:
-        masks = mask_folder(job.roi_method)
-        check_target(
-            target,
-            inputs=[opened.path, masks],
-            overwrite=job.overwrite,
-            replaceable=_ARCHIVE_NAMES if archive_format == "jp2" else (),
-        )
+        inputs = [opened.path, mask_folder(job.roi_method)]
+        refuse_overlap(target, inputs)
+        plan = Plan(opened, settings)
+        if not (job.dry_run or job.overwrite):
+            manifest = finished_before(target, plan)
+            if manifest is not None:
+                seconds = time.perf_counter() - started
+                return CompressionReport.of_manifest(manifest, str(opened.path or opened.name), target, seconds)
+        check_target(target, inputs=inputs, overwrite=job.overwrite, replaceable=("*",))
+        refuse_foreign(target)
         encode_params = replace(
             settings.encode,
             container=container_of(archive_format),
@@ -127,9 +136,9 @@ def compress(
         )
         earlier = earlier_losses(opened.path)
         notes = list(settings.notes)
-        if earlier:
+        if earlier[0]:
             notes.append(ALREADY_LOSSY)
-        run = _Run(opened, target, archive_format, job, encode_params, settings.roi, earlier, notes, progress)
+        run = _Run(opened, target, archive_format, job, plan, encode_params, settings.roi, earlier, notes, progress)
         with opencv_threads(1):
             return run.predict() if job.dry_run else run.write()
 
@@ -145,12 +154,13 @@ class _Item:
 
 @dataclass(frozen=True, slots=True)
 class _Coded:
-    """Frame `t`, encoded, and the RoI that it was encoded with; `limited` where a movie's rate left it less."""
+    """Frame `t`, encoded and proven, with its RoI; `limited` where a movie's rate left it less."""
 
     t: int
     encoded: EncodedFrame
     roi: FrameRoi | None
     limited: bool
+    pixels_sha256: str
 
     @property
     def size_bytes(self) -> int:
@@ -186,9 +196,10 @@ class _Run:
         target: Path,
         archive_format: ArchiveFormat,
         job: Job,
+        plan: Plan,
         encode_params: EncodeParams,
         roi_params: RoiParams,
-        earlier_losses: list[float],
+        earlier_losses: tuple[list[str], list[float | None]],
         notes: list[str],
         progress: Progress | None,
     ) -> None:
@@ -196,6 +207,7 @@ class _Run:
         self.target = target
         self.format = archive_format
         self.job = job
+        self.plan = plan
         self.encode_params = encode_params
         self.roi_params = roi_params
         self.earlier_losses = earlier_losses
@@ -206,6 +218,7 @@ class _Run:
         self.started = time.perf_counter()
         self.reports: list[FrameReport] = []
         self.limited: list[str] = []
+        self.masks = hashlib.sha256()
         self.noise_sigma: float | None = None
         self.rate_control = None if encode_params.rate is None else job.rate_control
         if encode_params.lossless or encode_params.roi_mode == "maxshift":
@@ -217,7 +230,10 @@ class _Run:
         layout = layout_of(source, source.significant_bits, keep_masks=job.keep_masks and job.roi_method != "none")
         with create_archive(self.target, self.format, layout, overwrite=job.overwrite) as writer:
             for coded in self._coded(range(len(source))):
-                writer.add(coded.encoded.data, None if coded.roi is None else coded.roi.mask)
+                mask = None if coded.roi is None else coded.roi.mask
+                writer.add(coded.encoded.data, mask, pixels_sha256=coded.pixels_sha256)
+                if mask is not None:
+                    self.masks.update(mask_digest(mask).encode())
                 self._note(coded, len(source))
             writer.finish(self._manifest())
         return self._report(len(source), file_bytes=size_on_disk(self.target))
@@ -319,14 +335,25 @@ class _Run:
                 None if item.roi is None else item.roi.mask,
                 self.encode_params,
                 weights=item.roi.weights if item.roi is not None and self.job.soft_weights else None,
-                measure=self.job.measure,
+                measure=self.job.measure or item.t % _MEASURED_EVERY == 0,
                 noise_sigma=self.noise_sigma,
                 step=step,
                 budget_bytes=budget_bytes,
             )
+            mask = None if item.roi is None else item.roi.mask
+            digest = pixels_digest(prove(item.frame, encoded, self.encode_params, mask, self._limit_mse()))
         except FlowRoIError as error:
             raise type(error)(error.message, path=self.source.path, frame=item.t) from error
-        return _Coded(item.t, encoded, item.roi, budget_bytes is not None)
+        return _Coded(item.t, encoded, item.roi, budget_bytes is not None, digest)
+
+    def _limit_mse(self) -> float | None:
+        """Return the squared error that the target allows in a frame's RoI."""
+        params = self.encode_params
+        if params.psnr is not None:
+            return float(self.peak**2 / 10 ** (params.psnr / 10))
+        if params.noise is not None:
+            return (params.noise * max(self.noise_sigma or 0, ROUNDING_NOISE)) ** 2
+        return None
 
     def _note(self, coded: _Coded, total: int) -> None:
         roi_mse = coded.encoded.stats.roi_mse
@@ -381,20 +408,26 @@ class _Run:
             encode_settings["rate_control"] = self.rate_control
         if self.noise_sigma is not None:
             encode_settings["noise_sigma"] = round(self.noise_sigma, 4)
-        # Losses add up over generations: once there, they are never taken back.
-        losses = self.earlier_losses + ([round(rate, 3)] if self.encode_params.lossless != "all" else [])
+        method = None if self.encode_params.lossless == "all" else "ISO_15444_1"
         versions = codec_versions()
+        roi = roi_settings(self.job, self.roi_params)
+        if self.job.roi_method != "none":
+            roi["masks_sha256"] = self.masks.hexdigest()
         return {
             "flowroi": versions.pop("flowroi"),
             "codecs": versions,
-            "lossy": bool(losses),
-            "lossy_method": "ISO_15444_1" if losses else "",
-            "lossy_ratio": losses,
-            "source": {"name": self.source.name, "files": self.source.provenance()},
-            "roi": roi_settings(self.job, self.roi_params),
+            **losses_of(self.earlier_losses, method, rate),
+            "source": self.plan.source,
+            "settings": self.plan.settings,
+            "gaps": gaps_of(self.source),
+            "roi": roi,
+            "roi_share": self._roi_share(),
             "encode": encode_settings,
             "warnings": self._warnings(),
         }
+
+    def _roi_share(self) -> float:
+        return float(np.mean([r.roi_share for r in self.reports]))
 
     def _report(self, frames: int, *, file_bytes: int) -> CompressionReport:
         raw = frames * math.prod(self.source.shape[1:]) * self.source.dtype.itemsize
@@ -408,7 +441,7 @@ class _Run:
             stored_bytes=stored,
             file_bytes=file_bytes,
             rate=raw / stored,
-            roi_share=float(np.mean([r.roi_share for r in self.reports])),
+            roi_share=self._roi_share(),
             seconds=time.perf_counter() - self.started,
             dry_run=self.job.dry_run,
             warnings=tuple(self._warnings()),

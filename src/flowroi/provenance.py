@@ -18,15 +18,30 @@ ALREADY_LOSSY = "the input is itself a lossy archive: its losses stay, and are r
 _MAYBE_ARCHIVES = (".tif", ".tiff", ".mkv", ".mp4")
 
 
-def earlier_losses(path: Path | None) -> list[float]:
-    """Return the compression rates that the input went through already, if it is a lossy archive of ours."""
+def earlier_losses(path: Path | None) -> tuple[list[str], list[float | None]]:
+    """Return the methods and rates of the lossy codings that the input went through, if it is an archive of ours."""
     if path is None or not (path.is_dir() or path.suffix.lower() in _MAYBE_ARCHIVES):
-        return []
+        return [], []
     try:
         with open_archive(path) as archive:
-            return list(archive.manifest["lossy_ratio"]) if archive.manifest["lossy"] else []
+            return list(archive.manifest["lossy_method"]), list(archive.manifest["lossy_ratio"])
     except (FlowRoIError, OSError):
-        return []
+        return [], []
+
+
+def losses_of(earlier: tuple[list[str], list[float | None]], method: str | None, ratio: float) -> dict[str, Any]:
+    """Return what a manifest says of all lossy codings: once there, none is ever taken back.
+
+    Parameters
+    ----------
+    earlier : (list of str, list of float or None)
+    method : str or None
+        Of this coding; None if it loses nothing.
+    ratio : float
+        Of this coding.
+    """
+    methods, ratios = ([*earlier[0], method], [*earlier[1], round(ratio, 3)]) if method else earlier
+    return {"lossy": bool(methods), "lossy_method": list(methods), "lossy_ratio": list(ratios)}
 
 
 def layout_of(source: Source, significant_bits: int, *, keep_masks: bool = False) -> ArchiveLayout:
@@ -41,6 +56,11 @@ def layout_of(source: Source, significant_bits: int, *, keep_masks: bool = False
         frame_interval_s=source.frame_interval_s,
         keep_masks=keep_masks,
     )
+
+
+def gaps_of(source: Source) -> list[dict[str, int]]:
+    """Return the frames that a movie lacks, as a manifest says it."""
+    return [{"before": gap.before, "missing": gap.missing} for gap in source.gaps]
 
 
 def roi_settings(job: Job, params: RoiParams) -> dict[str, Any]:

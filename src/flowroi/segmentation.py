@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import tifffile
 
-from flowroi.archives.atomic import discard, publish, temporary_beside
+from flowroi.archives.atomic import appearing
 from flowroi.errors import FlowRoIError
 from flowroi.output import check_target
 from flowroi.resources import opencv_threads
@@ -84,9 +84,7 @@ def save_labels(
     done: list[FrameCells] = []
     with open_source(source, pattern=pattern, channel=channel) as opened:
         check_target(target, inputs=[opened.path], overwrite=overwrite, replaceable=("*.tif", _TABLE))
-        temporary = temporary_beside(target)
-        try:
-            temporary.mkdir()
+        with appearing(target, folder=True, overwrite=overwrite) as unfinished:
             with opencv_threads(1):
                 for t, (name, frame) in enumerate(zip(opened.frame_names, opened, strict=True)):
                     try:
@@ -94,17 +92,13 @@ def save_labels(
                     except MemoryError as error:
                         raise FlowRoIError("not enough memory to segment it", path=opened.path, frame=t) from error
                     if for_training:
-                        tifffile.imwrite(temporary / f"{name}.tif", frame, photometric="minisblack")
-                    write_labels(temporary / f"{name}{'_masks' if for_training else ''}.tif", labels)
+                        tifffile.imwrite(unfinished / f"{name}.tif", frame, photometric="minisblack")
+                    write_labels(unfinished / f"{name}{'_masks' if for_training else ''}.tif", labels)
                     done.append(_cells(name, labels))
                     if progress is not None:
                         progress(len(done), len(opened))
-            _write_table(temporary / _TABLE, done)
+            _write_table(unfinished / _TABLE, done)
             described = segmenter.describe()
-            publish(temporary, target, overwrite=overwrite)
-        except BaseException:
-            discard(temporary)
-            raise
         return SegmentationReport(tuple(done), described, tuple(opened.warnings))
 
 

@@ -86,7 +86,7 @@ def verify(
             done += len(group)
             if progress is not None:
                 progress(done, len(archive))
-        faults += [Fault(None, name, "is not, byte for byte, what was written") for name in archive.changed_files()]
+        faults += [Fault(None, name, message) for name, message in archive.faults()]
         return Verification(str(archive.path), len(archive), tuple(faults))
 
 

@@ -4,16 +4,20 @@ import numpy as np
 import pytest
 
 from flowroi.archives import ArchiveLayout, container_of, create_archive
+from flowroi.archives.manifest import pixels_digest
 from flowroi.codec import encode
 
 CONTENT = {
     "flowroi": "0.0",
     "codecs": {"openjpeg": "2.5"},
     "lossy": True,
-    "lossy_method": "ISO_15444_1",
+    "lossy_method": ["ISO_15444_1"],
     "lossy_ratio": [3.0],
     "source": {"name": "m", "files": []},
+    "settings": {"encode": {"rate": 3}},
+    "gaps": [],
     "roi": {"method": "none"},
+    "roi_share": 1.0,
     "encode": {"rate": 3},
     "warnings": [],
 }
@@ -50,7 +54,7 @@ class Maker:
         with create_archive(target, archive_format, layout, overwrite=overwrite) as writer:
             for t, frame in enumerate(frames):
                 stream = encode(frame, lossless="all", container=container_of(archive_format))
-                writer.add(stream, None if masks is None else masks[t])
+                writer.add(stream, None if masks is None else masks[t], pixels_sha256=pixels_digest(frame))
             writer.finish(CONTENT)
         return target
 

@@ -9,8 +9,8 @@ import pytest
 
 import flowroi
 from flowroi.archives.export import export
-from flowroi.archives.manifest import MANIFEST_NAME, sha256
-from flowroi.archives.video_manifest import append_manifest, read_manifest
+from flowroi.archives.manifest import COMPLETE_NAME, MANIFEST_NAME, complete_mark, sha256
+from flowroi.archives.trailer import append_manifest, read_manifest
 from flowroi.cli.app import run
 from flowroi.errors import CorruptDataError, FlowRoIError
 
@@ -34,7 +34,9 @@ def forge(archive_path, tmp_path):
         path = tmp_path / archive_path.name
         if archive_path.is_dir():
             shutil.copytree(archive_path, path, dirs_exist_ok=True)
-            (path / MANIFEST_NAME).write_bytes(sealed(change, (archive_path / MANIFEST_NAME).read_bytes()))
+            text = sealed(change, (archive_path / MANIFEST_NAME).read_bytes())
+            (path / MANIFEST_NAME).write_bytes(text)
+            (path / COMPLETE_NAME).write_bytes(complete_mark(json.loads(text)["digest"]))
         else:
             text, size = read_manifest(archive_path)
             path.write_bytes(archive_path.read_bytes()[:size])
@@ -143,7 +145,7 @@ def test_a_manifest_that_inflates_beyond_all_measure_is_refused(tmp_path, monkey
             return getattr(self.inner, name)
 
     zlib_decompressobj = zlib.decompressobj
-    monkeypatch.setattr("flowroi.archives.video_manifest.zlib.decompressobj", Watched)
+    monkeypatch.setattr("flowroi.archives.trailer.zlib.decompressobj", Watched)
     (tmp_path / "a.mp4").write_bytes(b"")
     append_manifest(tmp_path / "a.mp4", "mp4", lambda _: b" " * (1 << 26))
     with pytest.raises(CorruptDataError, match="too long"):

@@ -15,6 +15,7 @@ from flowroi.errors import (
     MissingInputError,
     OutputExistsError,
     UnsupportedFormatError,
+    VerificationError,
 )
 
 
@@ -112,7 +113,7 @@ def test_an_abandoned_archive_leaves_nothing(maker, archive_format, tmp_path):
     frames = maker.movie()
     target = tmp_path / ("a.ome.tif" if archive_format == "ome-tiff" else "a")
     with create_archive(target, archive_format, maker.layout(frames)) as writer:
-        writer.add(b"\xff\x4f")
+        writer.add(b"\xff\x4f", pixels_sha256="0" * 64)
         assert list(tmp_path.iterdir()) != []
     assert list(tmp_path.iterdir()) == []
 
@@ -121,7 +122,7 @@ def test_an_incomplete_archive_is_not_finished(maker, archive_format, tmp_path):
     frames = maker.movie()
     target = tmp_path / ("a.ome.tif" if archive_format == "ome-tiff" else "a")
     with create_archive(target, archive_format, maker.layout(frames)) as writer:
-        writer.add(b"\xff\x4f")
+        writer.add(b"\xff\x4f", pixels_sha256="0" * 64)
         with pytest.raises(InvalidParameterError, match="1 of 12 frames"):
             writer.finish({})
     assert list(tmp_path.iterdir()) == []
@@ -167,11 +168,58 @@ def test_a_damaged_mask_is_named(maker):
 
 def test_a_changed_manifest_is_found(maker, archive_format):
     path = maker.write(archive_format, maker.movie())
-    file = path if path.is_file() else path / "manifest.json"
-    data = file.read_bytes()
-    file.write_bytes(data.replace(b"t004", b"t444", 1))
-    with pytest.raises(CorruptDataError, match="digest"):
+    if path.is_dir():
+        data = (path / "manifest.json").read_bytes()
+        (path / "manifest.json").write_bytes(data.replace(b"t004", b"t444", 1))
+    else:
+        data = bytearray(path.read_bytes())
+        data[-60] ^= 1
+        path.write_bytes(data)
+    with pytest.raises(CorruptDataError, match="manifest"):
         open_archive(path)
+
+
+def test_an_archive_without_its_mark_is_not_complete(maker):
+    path = maker.write("jp2", maker.movie())
+    assert (path / "COMPLETE").read_text() == open_archive(path).manifest["digest"] + "\n"
+    (path / "COMPLETE").unlink()
+    with pytest.raises(CorruptDataError, match="COMPLETE"):
+        open_archive(path)
+
+
+def test_files_of_nobody_missing_and_linked_are_told(maker, tmp_path):
+    frames = maker.movie()
+    path = maker.write("jp2", frames, masks=np.zeros(frames.shape, bool))
+    (path / "note.txt").write_text("mine")
+    (path / "roi" / "t001_roi.png").unlink()
+    (path / "roi" / "t002_roi.png").rename(tmp_path / "elsewhere.png")
+    (path / "roi" / "t002_roi.png").symlink_to(tmp_path / "elsewhere.png")
+    with open_archive(path) as archive:
+        assert [name for name, _ in archive.faults()] == ["note.txt", "roi/t001_roi.png", "roi/t002_roi.png"]
+        assert not archive.is_intact()
+
+
+def test_pixels_are_proven_not_only_bytes(maker, archive_format, monkeypatch):
+    frames = maker.movie()
+    path = maker.write(archive_format, frames)
+    monkeypatch.setattr("flowroi.archives.base.decode", lambda data: frames[0])
+    with open_archive(path) as archive:
+        archive[0]
+        with pytest.raises(CorruptDataError, match=r"frame 3.*other pixels"):
+            archive[3]
+
+
+def test_what_the_disk_made_of_it_is_read_back(maker, archive_format, monkeypatch, tmp_path):
+    def spoilt(path):
+        file = path if path.is_file() else path / "t004.jp2"
+        data = bytearray(file.read_bytes())
+        data[len(data) // 2] ^= 1
+        file.write_bytes(data)
+
+    monkeypatch.setattr("flowroi.archives.base.to_disk", spoilt)
+    with pytest.raises(VerificationError, match="read back"):
+        maker.write(archive_format, maker.movie())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_every_truncation_of_a_tiff_is_an_error_of_ours(maker):

@@ -81,6 +81,7 @@ struct Params {
 
 struct Statistics {
   std::size_t bytes = 0;         // the whole stream
+  std::uint32_t crc32 = 0;       // of the whole stream, taken before it leaves the core
   std::size_t header_bytes = 0;  // boxes, markers and packet headers in it
   std::size_t passes_coded = 0;  // coding passes that tier-1 produced
   std::size_t passes_kept = 0;   // of them in the stream

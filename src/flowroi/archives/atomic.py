@@ -1,71 +1,257 @@
-"""Output that appears whole or not at all: written under a temporary name beside its place, then renamed."""
+"""Output that appears whole or not at all: written under a temporary name beside its place, then renamed.
+
+Whoever writes holds a lock on the unfinished output itself, so that a second writer is refused, and what a process that
+died left behind is told from what one that lives is writing.
+"""
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from hashlib import sha256
 from pathlib import Path
+from types import TracebackType
 
+from flowroi.archives.rename import exchange, rename_to_new
 from flowroi.errors import MissingInputError, OutputExistsError
 
-_MARK = ".flowroi-part"
+PART = ".flowroi-part"
+_LONGEST_NAME_BYTES = 255
+# Each is lost to a process that removes the output in between.
+_MOST_TRIES = 100
+# What file systems without locks answer: then nobody is locked out.
+_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
-def temporary_beside(target: Path) -> Path:
-    """Return a name for unfinished output in the target's folder, which is on the same file system."""
-    return target.with_name(f".{target.name}.{os.getpid()}{_MARK}")
+def hidden_beside(target: Path, mark: str) -> Path:
+    """Return a hidden name in the target's folder, which is on the same file system, always the same for a target.
+
+    Examples
+    --------
+    >>> hidden_beside(Path("a/b.ome.tif"), ".flowroi-part").name
+    '.b.ome.tif.flowroi-part'
+    """
+    name = f".{target.name}{mark}"
+    if len(os.fsencode(name)) > _LONGEST_NAME_BYTES:
+        name = f".{sha256(os.fsencode(target.name)).hexdigest()}{mark}"
+    return target.with_name(name)
 
 
 def refuse_existing(target: Path, *, overwrite: bool) -> None:
     """Raise OutputExistsError if the target exists and may not be replaced."""
-    if (target.exists() or target.is_symlink()) and not overwrite:
+    if os.path.lexists(target) and not overwrite:
         raise OutputExistsError(
             "the output exists; nothing was written: choose another name, or overwrite", path=target
         )
 
 
-def temporary_for(target: Path, *, overwrite: bool) -> Path:
-    """Return the name for an archive that is to become `target`; raises where it could not."""
-    refuse_existing(target, overwrite=overwrite)
-    if not target.parent.is_dir():
-        raise MissingInputError("no such folder; nothing was written: make it first", path=target.parent)
-    return temporary_beside(target)
+class Unfinished:
+    """Output on its way: an empty file or folder at `path`, held by a lock until it is published or discarded.
 
+    Parameters
+    ----------
+    target : Path
+        Where it is to appear.
+    folder : bool
+        Whether it is a folder.
+    overwrite : bool
+        Whether something that stands at the target is replaced.
+    keep : bool, default False
+        Go on with what a process that died left there, instead of removing it.
 
-def publish(temporary: Path, target: Path, *, overwrite: bool) -> None:
-    """Flush finished output to disk and give it its name; what it replaces goes only once it is in place."""
-    files = sorted(p for p in temporary.rglob("*") if p.is_file()) if temporary.is_dir() else [temporary]
-    for file in files:
-        _sync(file)
-    if temporary.is_dir():
-        _sync(temporary)
-    refuse_existing(target, overwrite=overwrite)
-    if target.is_dir() or (temporary.is_dir() and target.exists()):
-        # A folder cannot be replaced in one step: the old one steps aside, and comes back if the rename fails.
-        aside = target.with_name(f".{target.name}.{os.getpid()}.flowroi-old")
-        target.rename(aside)
+    Raises
+    ------
+    OutputExistsError
+        If the target exists, unless `overwrite` is set; or if another process is writing it.
+    MissingInputError
+        If there is no folder that it could appear in.
+    """
+
+    def __init__(self, target: Path, *, folder: bool, overwrite: bool, keep: bool = False) -> None:
+        refuse_existing(target, overwrite=overwrite)
+        if not target.parent.is_dir():
+            raise MissingInputError("no such folder; nothing was written: make it first", path=target.parent)
+        self.target = target
+        self.path = hidden_beside(target, PART)
+        self._overwrite = overwrite
+        self._lock: int | None = hold(self.path, folder=folder, keep=keep)
+
+    def publish(self) -> None:
+        """Flush the output to the disk and give it its name; what it replaces goes only once it is in place."""
+        to_disk(self.path)
+        refuse_existing(self.target, overwrite=self._overwrite)
+        if not self._overwrite:
+            rename_to_new(self.path, self.target)
+        elif os.path.lexists(self.target) and (_is_folder(self.target) or _is_folder(self.path)):
+            exchange(self.path, self.target)
+            sync(self.target.parent)
+            discard(self.path)
+        else:
+            self.path.replace(self.target)
+        sync(self.target.parent)
+        self.let_go()
+
+    def discard(self) -> None:
+        """Remove the output, if it is there still."""
+        if self._lock is not None:
+            discard(self.path)
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Give up the lock and leave the output as it is."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def __enter__(self) -> Path:
+        return self.path
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self.discard()
+            return
         try:
-            temporary.rename(target)
-        except OSError:
-            aside.rename(target)
+            self.publish()
+        except BaseException:
+            self.discard()
             raise
-        discard(aside)
-    else:
-        temporary.replace(target)
-    _sync(target.parent)
+
+
+def appearing(target: Path, *, folder: bool, overwrite: bool = False) -> Unfinished:
+    """Return a context manager for new output: yields an empty file or folder, which becomes `target` at the end.
+
+    An exception discards it; nothing is left at `target` that was not there before.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     with appearing(Path(place, "a.txt"), folder=False) as unfinished:
+    ...         _ = unfinished.write_text("whole")
+    ...     Path(place, "a.txt").read_text(), len(list(Path(place).iterdir()))
+    ('whole', 1)
+    """
+    return Unfinished(target, folder=folder, overwrite=overwrite)
+
+
+def hold(path: Path, *, folder: bool, keep: bool = False) -> int:
+    """Make a file or folder and lock it; return the lock, which goes when it is closed, or the process ends.
+
+    Raises
+    ------
+    OutputExistsError
+        If another process holds it.
+    """
+    for _ in range(_MOST_TRIES):
+        made = _make(path, folder=folder)
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        try:
+            _lock(handle, path)
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(handle), os.lstat(path)):
+                    if made or (keep and stat.S_ISDIR(os.fstat(handle).st_mode) == folder):
+                        return handle
+                    # Nobody holds it: a process that died left it.
+                    discard(path)
+        except BaseException:
+            os.close(handle)
+            raise
+        os.close(handle)
+    raise _busy(path)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary name for a file that several processes may write at once; the last to finish stays."""
+    temporary = hidden_beside(path, f".{os.getpid()}{PART}")
+    lock = hold(temporary, folder=False)
+    try:
+        yield temporary
+        sync(temporary)
+        temporary.replace(path)
+        sync(path.parent)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(lock)
+
+
+def discard_abandoned(folder: Path) -> None:
+    """Remove unfinished output in a folder that no process holds any more."""
+    for path in folder.glob(f".*{PART}"):
+        with suppress(OutputExistsError, FileNotFoundError):
+            os.close(hold(path, folder=path.is_dir(), keep=True))
+            discard(path)
+
+
+def to_disk(path: Path) -> None:
+    """Flush a file, or a folder with all that is in it, to the disk."""
+    if _is_folder(path):
+        with os.scandir(path) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                if not entry.is_symlink():
+                    to_disk(Path(entry.path))
+    sync(path)
+
+
+def sync(path: Path) -> None:
+    """Flush one file or folder to the disk."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+    finally:
+        os.close(handle)
 
 
 def discard(path: Path) -> None:
     """Remove unfinished output, if it is there."""
-    if path.is_dir() and not path.is_symlink():
+    if _is_folder(path):
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
 
 
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
+def _make(path: Path, *, folder: bool) -> bool:
+    """Make a file or folder; False if there is something already."""
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        if folder:
+            path.mkdir()
+        else:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666))
+    except FileExistsError:
+        return False
+    return True
+
+
+def _lock(handle: int, path: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise _busy(path) from error
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+
+
+def _busy(path: Path) -> OutputExistsError:
+    return OutputExistsError(
+        "another process is writing this output; nothing was written: wait for it, or stop it", path=path
+    )
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, overload
@@ -11,10 +12,10 @@ from typing import Any, Literal, Self, overload
 import numpy as np
 import numpy.typing as npt
 
-from flowroi.archives.atomic import discard, publish, temporary_for
-from flowroi.archives.manifest import FrameRecord, mask_digest, seal, sha256
+from flowroi.archives.atomic import Unfinished, to_disk
+from flowroi.archives.manifest import FrameRecord, mask_digest, pixels_digest, seal, sha256
 from flowroi.codec.decoder import decode
-from flowroi.errors import CorruptDataError, FlowRoIError, InvalidParameterError, MissingInputError
+from flowroi.errors import CorruptDataError, FlowRoIError, InvalidParameterError, MissingInputError, VerificationError
 from flowroi.params import Container
 
 Frame = npt.NDArray[Any]
@@ -68,44 +69,66 @@ def layout_facts(layout: ArchiveLayout, archive_format: str) -> dict[str, Any]:
 
 
 class ArchiveWriter(ABC):
-    """Takes encoded frames in order; `finish` makes the archive appear, anything else leaves no trace."""
+    """Takes encoded frames in order; `finish` makes the archive appear, anything else leaves no trace.
+
+    Nothing appears before it was flushed to the disk, read back, and found to be what was meant.
+    """
 
     format: str
     container: Container
+    # Whether the archive is a folder.
+    folder: bool = False
 
     def __init__(self, target: Path, layout: ArchiveLayout, *, overwrite: bool) -> None:
-        self._temporary = temporary_for(target, overwrite=overwrite)
+        self._unfinished = Unfinished(target, folder=self.folder, overwrite=overwrite)
+        self._temporary = self._unfinished.path
         self.target = target
         self.layout = layout
-        self._overwrite = overwrite
         self._records: list[FrameRecord] = []
         self._finished = False
 
-    def add(self, data: bytes, mask: Mask | None = None) -> None:
-        """Store the next frame's stream, and its mask where masks are kept."""
+    def add(self, data: bytes, mask: Mask | None = None, *, pixels_sha256: str) -> None:
+        """Store the next frame's stream, and its mask where masks are kept.
+
+        Parameters
+        ----------
+        data : bytes
+        mask : ndarray, shape (Y, X), bool, optional
+        pixels_sha256 : str
+            `pixels_digest` of what the stream decodes to.
+        """
         t = len(self._records)
         if t >= self.layout.shape[0]:
             raise InvalidParameterError(f"frame {t} was added to an archive of {self.layout.shape[0]} frames")
         if self.layout.keep_masks and mask is None:
             raise InvalidParameterError("no mask was given, and this archive keeps masks", frame=t)
         kept = mask if self.layout.keep_masks else None
+        # Before the data go anywhere: what happens to them on their way must not fit.
+        self._records.append(FrameRecord.of(self.layout.frame_names[t], data, pixels_sha256, kept))
         self._store(t, data, kept)
-        self._records.append(FrameRecord.of(self.layout.frame_names[t], data, kept))
 
     def finish(self, content: dict[str, Any]) -> Path:
-        """Add the manifest and rename the archive into place.
+        """Add the manifest, read everything back, and rename the archive into place.
 
         Parameters
         ----------
         content : dict
-            The manifest without frames, format and digest; JSON values only.
+            The manifest without what the writer knows: frames, files, format and digest; JSON values only.
+
+        Raises
+        ------
+        VerificationError
+            If what stands on the disk is not what was meant; nothing appears then.
         """
         if len(self._records) != self.layout.shape[0]:
             raise InvalidParameterError(
                 f"{len(self._records)} of {self.layout.shape[0]} frames were added; the archive is not finished"
             )
-        self._close(seal({**content, **layout_facts(self.layout, self.format)}, self._records))
-        publish(self._temporary, self.target, overwrite=self._overwrite)
+        facts = layout_facts(self.layout, self.format)
+        manifest = self._close(lambda more: seal({"files": [], **content, **facts, **more}, self._records))
+        to_disk(self._temporary)
+        read_back(self._temporary, manifest, self._opened)
+        self._unfinished.publish()
         self._finished = True
         return self.target
 
@@ -113,11 +136,19 @@ class ArchiveWriter(ABC):
     def _store(self, t: int, data: bytes, mask: Mask | None) -> None: ...
 
     @abstractmethod
-    def _close(self, manifest: dict[str, Any]) -> None: ...
+    def _close(self, sealed_with: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+        """Write what is left, the manifest and, in a folder, COMPLETE last; return the manifest as it was meant.
+
+        `sealed_with` makes the manifest of what the writer adds to it, such as `files`.
+        """
 
     @abstractmethod
     def _abandon(self) -> None:
         """Close what is open; the temporary output is removed afterwards."""
+
+    @abstractmethod
+    def _opened(self, path: Path) -> Archive:
+        """Open the archive that was written, under its temporary name."""
 
     def __enter__(self) -> Self:
         return self
@@ -125,7 +156,52 @@ class ArchiveWriter(ABC):
     def __exit__(self, *_: object) -> None:
         if not self._finished:
             self._abandon()
-            discard(self._temporary)
+            self._unfinished.discard()
+
+
+def read_back(path: Path, meant: dict[str, Any], opened: Callable[[Path], Archive]) -> None:
+    """Raise VerificationError unless an archive, read from the disk, is what was meant.
+
+    Parameters
+    ----------
+    path : Path
+        Where it stands, flushed.
+    meant : dict
+        Its manifest.
+    opened : callable
+        Opens the archive.
+    """
+    _forget_pages(path)
+    try:
+        with opened(path) as archive:
+            if archive.manifest != meant:
+                raise VerificationError("the manifest read back is not the one that was written", path=path)
+            for group in archive.groups():
+                for _, error in archive.stored_faults(group):
+                    raise error
+            for name, message in archive.faults():
+                raise CorruptDataError(f"{name} {message}", path=path)
+    except (CorruptDataError, MissingInputError) as error:
+        raise VerificationError(
+            f"what was read back is not what was written ({error.message}); nothing was kept: check the disk and the "
+            "memory, then start again",
+            path=error.path,
+            frame=error.frame,
+        ) from error
+
+
+def _forget_pages(path: Path) -> None:
+    """Let the next reading come from the disk, where the system agrees."""
+    if path.is_dir():
+        for file in path.rglob("*"):
+            if file.is_file():
+                _forget_pages(file)
+        return
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+    finally:
+        os.close(handle)
 
 
 class Archive(ABC):
@@ -135,7 +211,7 @@ class Archive(ABC):
     ----------
     path : Path
     format : str
-        "ome-tiff", "jp2", "mkv", "mp4" or "mkv-folder".
+        "ome-tiff", "ome-zarr", "ome-zarr-0.4", "jp2", "mkv", "mp4" or "mkv-folder".
     manifest : dict
         See `docs/format.md`.
     shape : (int, int, int)
@@ -218,9 +294,26 @@ class Archive(ABC):
             except FlowRoIError as error:
                 yield t, error
 
-    def changed_files(self) -> list[str]:
-        """Return the files that are not, byte for byte, what was written, where the archive can tell."""
-        return []
+    def stored_faults(self, group: range) -> Iterator[tuple[int, FlowRoIError]]:
+        """Read a group of frames as they are stored; yields those that are not what was written, with why."""
+        for t in group:
+            try:
+                self.codestream(t)
+                if self.manifest["masks_kept"]:
+                    self.roi(t)
+            except FlowRoIError as error:
+                yield t, error
+
+    @abstractmethod
+    def faults(self) -> Iterator[tuple[str, str]]:
+        """Yield what is not, byte for byte, what was written, beside the frames: a file's name, and what is wrong."""
+
+    def is_intact(self) -> bool:
+        """Whether all stored bytes are what was written; nothing is decoded."""
+        try:
+            return not any(any(self.stored_faults(group)) for group in self.groups()) and not any(self.faults())
+        except FlowRoIError:
+            return False
 
     def close(self) -> None:
         """Close files; the archive cannot be read afterwards."""
@@ -239,10 +332,22 @@ class Archive(ABC):
 
     def _decoded(self, t: int) -> Frame:
         frame = decode(self.codestream(t))
+        self._check_frame(t, frame)
+        return frame
+
+    def _check_frame(self, t: int, frame: Frame) -> None:
+        """Raise CorruptDataError if a decoded frame is not the one that was proven when it was written."""
         if frame.shape != self.shape[1:] or frame.dtype != self.dtype:
             raise CorruptDataError(
                 f"decodes to {frame.shape} {frame.dtype}; the manifest says {self.shape[1:]} {self.dtype}",
                 path=self.path,
                 frame=t,
             )
-        return frame
+        expected = self.manifest["frames"][t].get("pixels_sha256")
+        if expected is not None and pixels_digest(frame) != expected:
+            raise CorruptDataError(
+                "the stored bytes are what was written, but decode to other pixels: a fault of the decoder or of the "
+                "memory, or another decoder's rounding",
+                path=self.path,
+                frame=t,
+            )

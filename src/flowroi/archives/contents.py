@@ -17,7 +17,10 @@ _MOST_PX = 2**40
 _MOST_GOP = 10_000
 _MOST_NAME_BYTES = 250
 _PRESETS = {"av1": 13, "hevc": 8}
-_FORMATS = ("ome-tiff", "jp2", "mkv", "mp4", VIDEO_FOLDER)
+_VIDEOS = ("mkv", "mp4", VIDEO_FOLDER)
+_FORMATS = ("ome-tiff", "ome-zarr", "ome-zarr-0.4", "jp2", *_VIDEOS)
+# Of folders, whose files are listed by their names within.
+_FOLDERS = ("ome-zarr", "ome-zarr-0.4", "jp2")
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
@@ -33,7 +36,7 @@ def check_contents(manifest: Mapping[str, Any], path: Any) -> None:
 
     Examples
     --------
-    >>> check_contents({"archive": "ome-tiff", "flowroi": 1}, "a.ome.tif")
+    >>> check_contents({"archive": "ome-tiff", "flowroi": 1, "format_version": 2}, "a.ome.tif")
     Traceback (most recent call last):
     flowroi.errors.CorruptDataError: a.ome.tif: the manifest's 'flowroi' is 1, which no archive of ours says
     """
@@ -45,23 +48,44 @@ def check_contents(manifest: Mapping[str, Any], path: Any) -> None:
     if len(frames) != manifest["shape"][0]:
         raise CorruptDataError(f"the manifest lists {len(frames)} frames of {manifest['shape'][0]}", path=path)
     known = {"name": _is_file_name, **_STORED, **({"mask_sha256": _is_digest} if manifest["masks_kept"] else {})}
+    if manifest["format_version"] > 1:
+        known["pixels_sha256"] = _is_digest
+        _check(manifest, {"roi_share": _is_share}, "", path)
     for t, frame in enumerate(frames):
         _check(frame, known, f"frames[{t}].", path)
     _refuse_twice([frame["name"] for frame in frames], "frames", path)
-    if manifest["archive"] in ("mkv", "mp4", VIDEO_FOLDER):
+    losses = len(manifest["lossy_ratio"])
+    if len(manifest["lossy_method"]) != losses or manifest["lossy"] != bool(losses):
+        _refuse("lossy_method", manifest["lossy_method"], path)
+    for n, gap in enumerate(manifest["gaps"]):
+        _check(gap, {"before": _integer(1, len(frames) - 1), "missing": _is_count}, f"gaps[{n}].", path)
+    if manifest["archive"] in _VIDEOS:
         _check_video(manifest, path)
+        return
+    if manifest["archive"] not in _FOLDERS:
+        _check_whole_file(manifest, path)
+        return
+    for n, file in enumerate(manifest["files"]):
+        _check(file, {"name": _is_path_within, **_STORED}, f"files[{n}].", path)
+    _refuse_twice([file["name"] for file in manifest["files"]], "files", path)
+
+
+def _check_whole_file(manifest: Mapping[str, Any], path: Any) -> None:
+    files = manifest["files"]
+    if len(files) != (1 if manifest["format_version"] > 1 or manifest["archive"] in _VIDEOS else 0):
+        raise CorruptDataError(f"the manifest lists {len(files)} files; expected 1", path=path)
+    for file in files:
+        _check(file, _STORED, "files[0].", path)
 
 
 def _check_video(manifest: Mapping[str, Any], path: Any) -> None:
-    _check(manifest, {"sequence": _is_mapping, "background": _is_mapping, "files": _is_list}, "", path)
+    _check(manifest, {"sequence": _is_mapping, "background": _is_mapping}, "", path)
     _check(manifest["sequence"], _SEQUENCE, "sequence.", path)
     if manifest["sequence"]["preset"] > _PRESETS[manifest["sequence"]["codec"]]:
         _refuse("sequence.preset", manifest["sequence"]["preset"], path)
     files = manifest["files"]
     if manifest["archive"] != VIDEO_FOLDER:
-        if len(files) != 1:
-            raise CorruptDataError(f"the manifest lists {len(files)} files; expected 1", path=path)
-        _check(files[0], _STORED, "files[0].", path)
+        _check_whole_file(manifest, path)
         return
     for n, file in enumerate(files):
         _check(file, {"name": _is_video_name, "frames": _is_count, **_STORED}, f"files[{n}].", path)
@@ -103,6 +127,11 @@ def _is_file_name(value: Any) -> bool:
     return value not in (".", "..") and not any(char in value for char in "/\\\0")
 
 
+def _is_path_within(value: Any) -> bool:
+    """Whether a name with `/` between its parts stays in its folder."""
+    return _is_text(value) and all(map(_is_file_name, value.split("/")))
+
+
 def _is_video_name(value: Any) -> bool:
     return _is_file_name(value) and value.endswith(".mkv")
 
@@ -123,6 +152,10 @@ def _is_number(value: Any) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     return 0 < value < _LARGEST and math.isfinite(value)
+
+
+def _is_share(value: Any) -> bool:
+    return not isinstance(value, bool) and isinstance(value, int | float) and 0 <= value <= 1
 
 
 def _is_number_or_null(value: Any) -> bool:
@@ -172,12 +205,15 @@ _COMMON: dict[str, _Check] = {
     "frame_interval_s": _is_number_or_null,
     "masks_kept": _is_flag,
     "lossy": _is_flag,
-    "lossy_method": _is_text,
-    "lossy_ratio": _list_of(_is_number),
+    "lossy_method": _list_of(_is_text),
+    "lossy_ratio": _list_of(_is_number_or_null),
     "roi": lambda value: isinstance(value, dict) and _is_text(value.get("method")),
     "encode": _is_mapping,
     "source": _is_mapping,
+    "settings": lambda value: value is None or isinstance(value, dict),
     "warnings": _list_of(_is_text),
+    "gaps": _is_list,
+    "files": _is_list,
     "frames": _is_list,
 }
 _SOURCE: dict[str, _Check] = {"name": _is_text, "files": _is_list}

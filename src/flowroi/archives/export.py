@@ -8,7 +8,7 @@ from typing import Literal
 
 import tifffile
 
-from flowroi.archives.atomic import discard, publish, temporary_beside
+from flowroi.archives.atomic import appearing
 from flowroi.archives.base import Archive, Frame
 from flowroi.errors import InvalidParameterError
 from flowroi.output import check_target
@@ -62,13 +62,8 @@ def export(
         )
     check_target(target, inputs=[archive.path], overwrite=overwrite, replaceable=("*.png",))
     kind = format or ("tiff" if target.suffix.lower() in (".tif", ".tiff") else "png")
-    temporary = temporary_beside(target)
-    try:
-        (_write_tiff if kind == "tiff" else _write_png)(archive, temporary, chosen, progress)
-        publish(temporary, target, overwrite=overwrite)
-    except BaseException:
-        discard(temporary)
-        raise
+    with appearing(target, folder=kind == "png", overwrite=overwrite) as unfinished:
+        (_write_tiff if kind == "tiff" else _write_png)(archive, unfinished, chosen, progress)
     return target
 
 
@@ -98,7 +93,6 @@ def _write_tiff(archive: Archive, target: Path, frames: range, progress: Callabl
 
 
 def _write_png(archive: Archive, target: Path, frames: range, progress: Callable[[int, int], None] | None) -> None:
-    target.mkdir()
     for done, t in enumerate(frames, start=1):
         name = archive.manifest["frames"][t]["name"]
         write_png(target / f"{name}.png", archive[t])

@@ -1,11 +1,11 @@
-"""OME-XML of an archive: dimensions, pixel size, time, provenance for people, and the whole manifest."""
+"""OME-XML of an archive: dimensions, pixel size, time, and provenance for people."""
 
 from __future__ import annotations
 
 from typing import Any
 from xml.etree import ElementTree
 
-from flowroi.archives.manifest import canonical_json
+from flowroi.archives.manifest import canonical_json, sha256
 
 _NAMESPACE = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
 MANIFEST_NAMESPACE = "flowroi/manifest"
@@ -20,12 +20,6 @@ def ome_xml(manifest: dict[str, Any]) -> bytes:
     if masks:
         _image(root, 1, manifest, f"{manifest['name']} RoI", "uint8", 8, manifest["shape"][0])
     annotations = ElementTree.SubElement(root, "StructuredAnnotations")
-    # The schema wants comments before maps.
-    comment = ElementTree.SubElement(
-        annotations, "CommentAnnotation", {"ID": "Annotation:1", "Namespace": MANIFEST_NAMESPACE}
-    )
-    ElementTree.SubElement(comment, "Description").text = "FlowRoI manifest: canonical JSON with its own digest"
-    ElementTree.SubElement(comment, "Value").text = canonical_json(manifest).decode("ascii")
     pairs = ElementTree.SubElement(
         annotations, "MapAnnotation", {"ID": "Annotation:0", "Namespace": _PROVENANCE_NAMESPACE}
     )
@@ -75,15 +69,34 @@ def _image(
     pixels = ElementTree.SubElement(image, "Pixels", attributes)
     ElementTree.SubElement(pixels, "Channel", {"ID": f"Channel:{number}:0", "SamplesPerPixel": "1"})
     ElementTree.SubElement(pixels, "TiffData", {"IFD": str(first_ifd), "PlaneCount": str(frames)})
+    _times(pixels, manifest)
     ElementTree.SubElement(image, "AnnotationRef", {"ID": "Annotation:0"})
 
 
+def _times(pixels: ElementTree.Element, manifest: dict[str, Any]) -> None:
+    """Say when each frame was taken, where some are missing: elsewhere the time increment says it."""
+    interval = manifest["frame_interval_s"]
+    if interval is None or not manifest["gaps"]:
+        return
+    missing = {gap["before"]: gap["missing"] for gap in manifest["gaps"]}
+    late = 0
+    for t in range(manifest["shape"][0]):
+        late += missing.get(t, 0)
+        attributes = {"TheZ": "0", "TheC": "0", "TheT": str(t), "DeltaT": repr((t + late) * interval)}
+        ElementTree.SubElement(pixels, "Plane", attributes)
+
+
 def _provenance(manifest: dict[str, Any]) -> dict[str, str]:
+    files = manifest["source"]["files"]
     known = {
         "FlowRoI version": manifest["flowroi"],
         "Lossy image compression": "yes" if manifest["lossy"] else "no",
-        "Lossy method": manifest["lossy_method"],
-        "Compression rate": ", ".join(f"{rate:.3g}:1" for rate in manifest["lossy_ratio"]),
+        "Lossy method": ", ".join(manifest["lossy_method"]),
+        "Compression rate": ", ".join("unknown" if r is None else f"{r:.3g}:1" for r in manifest["lossy_ratio"]),
+        "Masks SHA-256": manifest["roi"].get("masks_sha256", ""),
+        "Source": manifest["source"]["name"],
+        "Source files": str(len(files)) if files else "",
+        "Source SHA-256": files[0]["sha256"] if len(files) == 1 else sha256(canonical_json(files)) if files else "",
         "RoI": _summary(manifest["roi"]),
         "Encoding": _summary(manifest["encode"]),
     }

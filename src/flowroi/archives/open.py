@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from os import PathLike
 from pathlib import Path
 
 from flowroi.archives.base import Archive
+from flowroi.archives.contents import VIDEO_FOLDER
 from flowroi.archives.manifest import read_folder_manifest
-from flowroi.errors import MissingInputError
+from flowroi.errors import CorruptDataError, MissingInputError
 
 
 def open_archive(path: str | PathLike[str]) -> Archive:
@@ -29,16 +31,27 @@ def open_archive(path: str | PathLike[str]) -> Archive:
         If there is no such path, it is no archive of ours, or its manifest is damaged.
     """
     place = Path(path)
-    if not place.exists():
+    if not os.path.lexists(place):
         raise MissingInputError("no such file or folder", path=place)
-    if place.is_dir() and read_folder_manifest(place)["archive"] == "jp2":
-        from flowroi.archives.jp2_folder import Jp2FolderArchive
-
-        return Jp2FolderArchive(place)
-    if place.is_dir() or place.suffix.lower() in (".mkv", ".mp4"):
+    if place.is_dir():
+        return _open_folder(place)
+    if place.suffix.lower() in (".mkv", ".mp4"):
         from flowroi.archives.video import VideoArchive
 
         return VideoArchive(place)
     from flowroi.archives.ome_tiff import OmeTiffArchive
 
     return OmeTiffArchive(place)
+
+
+def _open_folder(place: Path) -> Archive:
+    kind = read_folder_manifest(place)["archive"]
+    if kind == "jp2":
+        from flowroi.archives.jp2_folder import Jp2FolderArchive
+
+        return Jp2FolderArchive(place)
+    if kind == VIDEO_FOLDER:
+        from flowroi.archives.video import VideoArchive
+
+        return VideoArchive(place)
+    raise CorruptDataError(f"the manifest is that of a {kind!r}, which is no folder", path=place)

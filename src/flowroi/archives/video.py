@@ -11,9 +11,10 @@ from typing import Any
 
 from flowroi.archives.base import Archive, Frame, Mask
 from flowroi.archives.contents import VIDEO_FOLDER
-from flowroi.archives.manifest import digest_of_file, parse, read_folder_manifest
+from flowroi.archives.folder_files import faults_of_files
+from flowroi.archives.manifest import COMPLETE_NAME, MANIFEST_NAME, digest_of_file, parse, read_folder_manifest
+from flowroi.archives.trailer import read_manifest
 from flowroi.archives.video_file import MUXERS, Packet, VideoFile, interval_of
-from flowroi.archives.video_manifest import read_manifest
 from flowroi.errors import CorruptDataError, FlowRoIError, MissingInputError
 from flowroi.extras import need
 from flowroi.sequence.encoder import SequenceFormat, to_samples
@@ -29,14 +30,15 @@ class VideoArchive(Archive):
 
     independent_frames = False
 
-    def __init__(self, path: Path) -> None:
-        if path.is_dir():
+    def __init__(self, path: Path, expected: str | None = None) -> None:
+        expected = expected or (VIDEO_FOLDER if path.is_dir() else path.suffix.lower()[1:])
+        self._muxer = MUXERS.get(f".{expected}", "matroska")
+        if expected == VIDEO_FOLDER:
             super().__init__(path, read_folder_manifest(path))
         else:
-            text, self._movie_bytes = read_manifest(path)
+            text, self._movie_bytes = read_manifest(path, self._muxer)
             super().__init__(path, parse(text, path))
         self.format = self.manifest["archive"]
-        expected = VIDEO_FOLDER if path.is_dir() else path.suffix.lower()[1:]
         if self.format != expected:
             raise CorruptDataError(f"the manifest is that of a {self.format!r}, not of {expected!r}", path=path)
         known = self.manifest["sequence"]
@@ -93,21 +95,24 @@ class VideoArchive(Archive):
         except FlowRoIError as error:
             yield min(at, group.stop - 1), error
 
-    def changed_files(self) -> list[str]:
-        """Return the files that are not, byte for byte, what was written, whatever their packets say."""
-        changed = []
-        for n, known in enumerate(self.manifest["files"]):
-            path = self._path_of(n)
-            if not path.is_file():
-                changed.append(path.name)
-                continue
-            size = path.stat().st_size if self.format == VIDEO_FOLDER else self._movie_bytes
-            if size != known["size_bytes"] or digest_of_file(path, size) != known["sha256"]:
-                changed.append(path.name)
+    def stored_faults(self, group: range) -> Iterator[tuple[int, FlowRoIError]]:
+        """Yield what `damaged` yields: packets that came through a muxer are proven by what they decode to."""
+        return self.damaged(group)
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        """Yield files that are not, byte for byte, what was written, whatever their packets say, or of nobody."""
+        files = self.manifest["files"]
         if self.format == VIDEO_FOLDER:
-            known_names = {file["name"] for file in self.manifest["files"]}
-            changed += sorted(file.name for file in self.path.glob("*.mkv") if file.name not in known_names)
-        return changed
+            known: dict[str, tuple[int, str] | None] = {f["name"]: (f["size_bytes"], f["sha256"]) for f in files}
+            known[MANIFEST_NAME] = None
+            if self.manifest["format_version"] > 1:
+                known[COMPLETE_NAME] = None
+            yield from faults_of_files(self.path, known)
+        elif (self._movie_bytes, digest_of_file(self.path, self._movie_bytes)) != (
+            files[0]["size_bytes"],
+            files[0]["sha256"],
+        ):
+            yield self.path.name, "is not, byte for byte, what was written"
 
     def _stored_mask(self, t: int) -> Mask:
         raise MissingInputError("a video archive keeps no masks", path=self.path, frame=t)
@@ -136,8 +141,7 @@ class VideoArchive(Archive):
 
     def _file_of(self, first: int) -> VideoFile:
         path = self._path_of(self._starts.index(first))
-        muxer = "matroska" if self.format == VIDEO_FOLDER else MUXERS[self.path.suffix.lower()]
-        return VideoFile(path, muxer, self._interval_s)
+        return VideoFile(path, self._muxer, self._interval_s)
 
     def _path_of(self, number: int) -> Path:
         known = self.manifest["files"][number]
@@ -176,7 +180,10 @@ class VideoArchive(Archive):
         packets = self._packets(first, range(key, end))
         for place, packet in packets.items():
             self._checked(first + place, packet.data)
-        yield from _decode(self._file_of(first).decoder(), packets.values(), self, start)
+        decoded = _decode(self._file_of(first).decoder(), packets.values(), self, start)
+        for t, frame in enumerate(decoded, start=start):
+            self._check_frame(t, frame)
+            yield frame
 
     def to_frame(self, picture: Any) -> Frame:
         """Return a decoded picture as a frame of the movie; raises CorruptDataError for one of another kind."""

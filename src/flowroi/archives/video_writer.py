@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from flowroi.archives.atomic import discard, publish, temporary_for
-from flowroi.archives.base import ArchiveLayout, layout_facts
+from flowroi.archives.atomic import PART, Unfinished, to_disk
+from flowroi.archives.base import ArchiveLayout, layout_facts, read_back
 from flowroi.archives.contents import VIDEO_FOLDER
-from flowroi.archives.manifest import MANIFEST_NAME, FrameRecord, canonical_json, digest_of_file, seal, sha256
+from flowroi.archives.manifest import (
+    COMPLETE_NAME,
+    MANIFEST_NAME,
+    FrameRecord,
+    canonical_json,
+    complete_mark,
+    digest_of_file,
+    seal,
+    sha256,
+)
+from flowroi.archives.trailer import append_manifest
+from flowroi.archives.video import VideoArchive
 from flowroi.archives.video_file import MUXERS, Packet, VideoFile, interval_of, write_video
-from flowroi.archives.video_manifest import append_manifest
 from flowroi.errors import InvalidParameterError, VerificationError
 from flowroi.sequence.encoder import SequenceFormat
+
+
+class CodedPackets(Protocol):
+    """A coded chunk: its packets in order of decoding, counted from 0, and the digests of what they decode to."""
+
+    @property
+    def packets(self) -> Sequence[Packet]: ...  # noqa: D102
+    @property
+    def pixels_sha256(self) -> Sequence[str]: ...  # noqa: D102
 
 
 class VideoWriter:
@@ -29,49 +49,68 @@ class VideoWriter:
     """
 
     def __init__(self, target: Path, layout: ArchiveLayout, sequence: SequenceFormat, *, overwrite: bool) -> None:
-        self._temporary = temporary_for(target, overwrite=overwrite)
+        self.format = format_of_video(target)
+        self._unfinished = Unfinished(target, folder=self.format == VIDEO_FOLDER, overwrite=overwrite)
+        self._temporary = self._unfinished.path
         self.target = target
         self.layout = layout
         self.sequence = sequence
-        self.format = format_of_video(target)
         self._muxer = MUXERS.get(target.suffix.lower(), "matroska")
         self._interval_s = interval_of(layout.frame_interval_s)
-        self._overwrite = overwrite
         self._records: list[FrameRecord] = []
         self._files: list[dict[str, Any]] = []
         self._finished = False
 
-    def write(self, chunks: Iterable[Sequence[Packet]]) -> None:
-        """Write the whole movie: its chunks in order, each with its packets in order of decoding, counted from 0."""
+    def write(self, chunks: Iterable[CodedPackets]) -> None:
+        """Write the whole movie: its chunks in order; they are gone through twice."""
         if self.format == VIDEO_FOLDER:
-            self._temporary.mkdir()
             for chunk in chunks:
-                self._write_file(self._temporary / f"t{len(self._records):06d}.mkv", chunk)
+                self._write_file(self._temporary / f"t{len(self._records):06d}.mkv", [chunk])
         else:
-            self._write_file(self._temporary, _in_a_row(chunks))
+            self._write_file(self._temporary, chunks)
         if len(self._records) != self.layout.shape[0]:
             raise VerificationError(
                 f"the encoder wrote {len(self._records)} packets for {self.layout.shape[0]} frames; nothing was kept",
                 path=self.target,
             )
 
-    def _write_file(self, path: Path, packets: Iterable[Packet]) -> None:
-        write_video(path, self._muxer, self.sequence, self._interval_s, packets)
+    def _write_file(self, path: Path, chunks: Iterable[CodedPackets]) -> None:
+        self._mux(path, chunks)
+        size = path.stat().st_size
+        digest = digest_of_file(path, size)
+        self._compare_with_another(size, digest, chunks)
         # What the file holds, not what the encoder gave: muxers change packets.
         first = len(self._records)
         found = sorted((p.pts, p.key, len(p.data), sha256(p.data)) for p in self._reader(path).packets())
-        for n, (pts, key, size, digest) in enumerate(found):
+        pixels = [pixels for chunk in chunks for pixels in chunk.pixels_sha256]
+        if len(found) != len(pixels):
+            raise VerificationError(
+                f"{len(found)} of {len(pixels)} packets came back; nothing was kept", path=self.target
+            )
+        for n, (pts, key, packet_bytes, packet_digest) in enumerate(found):
             if pts != n or key != (n % self.sequence.gop == 0):
                 raise VerificationError(
                     f"frame {first + n} came back as {'a key' if key else 'an inner'} frame at {pts}; nothing was kept",
                     path=self.target,
                 )
-            self._records.append(FrameRecord(self.layout.frame_names[first + n], size, digest))
+            name = self.layout.frame_names[first + n]
+            self._records.append(FrameRecord(name, packet_bytes, packet_digest, pixels[n]))
         if self.format == VIDEO_FOLDER:
-            size = path.stat().st_size
-            self._files.append(
-                {"name": path.name, "frames": len(found), "size_bytes": size, "sha256": digest_of_file(path, size)}
-            )
+            self._files.append({"name": path.name, "frames": len(found), "size_bytes": size, "sha256": digest})
+
+    def _mux(self, path: Path, chunks: Iterable[CodedPackets]) -> None:
+        write_video(path, self._muxer, self.sequence, self._interval_s, _in_a_row(chunks))
+
+    def _compare_with_another(self, size: int, digest: str, chunks: Iterable[CodedPackets]) -> None:
+        """Raise unless the file can be made again: what happened to it on its way would not happen twice."""
+        with tempfile.NamedTemporaryFile(dir=self.target.parent, prefix=".", suffix=PART) as other:
+            self._mux(Path(other.name), chunks)
+            if (Path(other.name).stat().st_size, digest_of_file(Path(other.name), size)) != (size, digest):
+                raise VerificationError(
+                    "a file that was written twice is not the same: a fault of the disk or of the memory; nothing "
+                    "was kept",
+                    path=self.target,
+                )
 
     def _reader(self, path: Path) -> VideoFile:
         return VideoFile(path, self._muxer, self._interval_s)
@@ -94,14 +133,20 @@ class VideoWriter:
             },
         }
 
+        meant: dict[str, Any] = {}
+
         def manifest_of(*files: dict[str, Any]) -> bytes:
-            return canonical_json(seal({**content, "files": list(files)}, self._records))
+            meant.update(seal({**content, "files": list(files)}, self._records))
+            return canonical_json(meant)
 
         if self.format == VIDEO_FOLDER:
             (self._temporary / MANIFEST_NAME).write_bytes(manifest_of(*self._files))
+            (self._temporary / COMPLETE_NAME).write_bytes(complete_mark(meant["digest"]))
         else:
             append_manifest(self._temporary, self._muxer, manifest_of)
-        publish(self._temporary, self.target, overwrite=self._overwrite)
+        to_disk(self._temporary)
+        read_back(self._temporary, meant, lambda path: VideoArchive(path, self.format))
+        self._unfinished.publish()
         self._finished = True
         return self.target
 
@@ -110,7 +155,7 @@ class VideoWriter:
 
     def __exit__(self, *_: object) -> None:
         if not self._finished:
-            discard(self._temporary)
+            self._unfinished.discard()
 
 
 def format_of_video(target: Path) -> str:
@@ -131,10 +176,10 @@ def format_of_video(target: Path) -> str:
     )
 
 
-def _in_a_row(chunks: Iterable[Sequence[Packet]]) -> Iterator[Packet]:
+def _in_a_row(chunks: Iterable[CodedPackets]) -> Iterator[Packet]:
     """Yield the packets of one file: each chunk begins where the one before ended."""
     first = 0
     for chunk in chunks:
-        for packet in chunk:
+        for packet in chunk.packets:
             yield Packet(packet.pts + first, packet.key, packet.data)
-        first += len(chunk)
+        first += len(chunk.packets)

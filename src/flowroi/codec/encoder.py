@@ -32,6 +32,7 @@ class EncodeStats:
     """
 
     size_bytes: int
+    crc32: int
     header_bytes: int
     code_blocks: int
     passes_coded: int

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from flowroi.archives import open_archive
-from flowroi.archives.atomic import discard, publish, temporary_beside
+from flowroi.archives.atomic import appearing
 from flowroi.baselines import SEQUENCE_BASELINES
 from flowroi.evaluation.compared import Progress
 from flowroi.evaluation.gains import Gain, archive_gains
@@ -132,9 +132,7 @@ def save_evaluation(
         source, archives, labels=labels, segmenter=segmenter, baselines=baselines, progress=progress, **options
     )
     found = _concluded(evaluation, targets)
-    folder = temporary_beside(target)
-    try:
-        folder.mkdir()
+    with appearing(target, folder=True, overwrite=overwrite) as folder:
         with open_source(source, pattern=options.get("pattern"), channel=options.get("channel")) as opened:
             pairs = zip(archives, evaluation.of_kind("archive"), strict=True)
             segmented = segmenter_is_useful(evaluation)
@@ -144,10 +142,6 @@ def save_evaluation(
         write_tables(folder, evaluation, found.migrations)
         text = json.dumps(found.as_dict(), indent=1, allow_nan=False)
         (folder / "evaluation.json").write_text(text + "\n", encoding="utf-8")
-        publish(folder, target, overwrite=overwrite)
-    except BaseException:
-        discard(folder)
-        raise
     return found
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from flowroi.archives.atomic import discard, publish, temporary_beside
+from flowroi.archives.atomic import replacing
 from flowroi.errors import CorruptDataError
 from flowroi.evaluation.measure import CellMeasures, FrameMeasure
 from flowroi.metrics.coverage import Coverage
@@ -22,13 +22,8 @@ _CELLS = ("ids", "pixels", "centres", "mse", "covered")
 
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file, whole or not at all; it replaces another."""
-    unfinished = temporary_beside(path)
-    try:
+    with replacing(path) as unfinished:
         unfinished.write_text(json.dumps(content, allow_nan=False), encoding="ascii")
-        publish(unfinished, path, overwrite=True)
-    except BaseException:
-        discard(unfinished)
-        raise
 
 
 def read_json(path: Path) -> Any:

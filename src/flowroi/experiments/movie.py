@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import tifffile
 
-from flowroi.archives.atomic import discard, publish, temporary_beside
+from flowroi.archives.atomic import appearing
 from flowroi.archives.manifest import canonical_json, sha256
 from flowroi.errors import InvalidParameterError, MissingInputError
 from flowroi.evaluation.labels import open_labels
@@ -122,9 +122,8 @@ def default_movie(cache: Path, *, frames: int = DEFAULT_FRAMES, seed: int = 0, *
 
 def _make(folder: Path, frames: int, params: dict[str, Any]) -> None:
     made = synthetic_movie(frames=frames, **params)
-    unfinished = temporary_beside(folder)
-    try:
-        unfinished.mkdir(parents=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with appearing(folder, folder=True) as unfinished:
         metadata = {"axes": "TYX", "finterval": made.frame_interval_s, "unit": "um"}
         resolution = (1 / made.pixel_size_um, 1 / made.pixel_size_um)
         movie, labels, clean = (unfinished / name for name in _SYNTHETIC)
@@ -132,10 +131,6 @@ def _make(folder: Path, frames: int, params: dict[str, Any]) -> None:
         true = made.labels.astype(np.uint16)
         tifffile.imwrite(labels, true, imagej=True, metadata={"axes": "TYX"}, compression="zlib")
         np.save(clean, made.clean)
-        publish(unfinished, folder, overwrite=False)
-    except BaseException:
-        discard(unfinished)
-        raise
 
 
 def _movie(path: Path, labels: Path | None, clean: Path | None, described: dict[str, Any]) -> Movie:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from flowroi.archives import open_archive
-from flowroi.archives.atomic import discard
+from flowroi.archives.atomic import discard_abandoned
 from flowroi.archives.manifest import canonical_json, sha256
 from flowroi.baselines import open_baseline
 from flowroi.errors import QualityTargetError
@@ -27,7 +26,6 @@ Progress = Callable[[int, int], None]
 # So many archives are measured in one pass over the movie: the frames are segmented once for all of them, and a run
 # that is stopped loses no more than this.
 _BATCH = 10
-_PARTS = "*.flowroi-part"
 
 
 class Workbench:
@@ -68,7 +66,7 @@ class Workbench:
         self._read: dict[str, SubjectResult | None] = {}
         for folder in (cache, self._archives, self._figures):
             folder.mkdir(parents=True, exist_ok=True)
-            _clear(folder)
+            discard_abandoned(folder)
 
     def prepare(self, wanted: Iterable[Subject]) -> None:
         """Compress and measure what is not in the cache yet.
@@ -252,24 +250,6 @@ def _name(subject: Subject) -> str:
     if isinstance(subject, Configuration):
         return subject.name
     return open_baseline("openjpeg").name if subject.codec == "openjpeg" else "cells alone (cap)"
-
-
-def _clear(folder: Path) -> None:
-    """Remove what runs that were killed left unfinished."""
-    for path in folder.glob(f".{_PARTS}"):
-        owner = path.name.split(".")[-2]
-        if not (owner.isdigit() and _runs(int(owner))):
-            discard(path)
-
-
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def decoded(path: Path, t: int) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
@@ -54,6 +55,8 @@ class CompressionReport:
         What the rate was the rate of; None without one.
     noise_sigma : float or None
         The camera's noise as it was measured, grey levels, where the target was a noise.
+    unchanged : bool
+        The archive was there already, made by the same settings from the same input, and intact: nothing was written.
     """
 
     source: str
@@ -71,6 +74,33 @@ class CompressionReport:
     per_frame: tuple[FrameReport, ...]
     rate_control: str | None = None
     noise_sigma: float | None = None
+    unchanged: bool = False
+
+    @classmethod
+    def of_manifest(cls, manifest: dict[str, Any], source: str, target: Path, seconds: float) -> CompressionReport:
+        """Report on an archive that was there already."""
+        records, encode = manifest["frames"], manifest["encode"]
+        raw = math.prod(manifest["shape"]) * (2 if manifest["dtype"] == "uint16" else 1)
+        stored = sum(record["size_bytes"] for record in records)
+        share = manifest["roi_share"]
+        return cls(
+            source=source,
+            target=str(target),
+            format=manifest["archive"],
+            frames=len(records),
+            raw_bytes=raw,
+            stored_bytes=stored,
+            file_bytes=size_on_disk(target),
+            rate=raw / stored,
+            roi_share=share,
+            seconds=seconds,
+            dry_run=False,
+            warnings=tuple(manifest["warnings"]),
+            per_frame=tuple(FrameReport(record["name"], record["size_bytes"], share) for record in records),
+            rate_control=encode.get("rate_control"),
+            noise_sigma=encode.get("noise_sigma"),
+            unchanged=True,
+        )
 
     @property
     def kind(self) -> str:

@@ -11,7 +11,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowroi.archives.atomic import discard, publish, temporary_beside
+from flowroi.archives.atomic import appearing
 from flowroi.errors import MissingDependencyError
 from flowroi.output import check_target
 from flowroi.png import png_css_size
@@ -103,13 +103,8 @@ def write_report(report: Report, path: str | PathLike[str], *, overwrite: bool =
     target = Path(path)
     check_target(target, inputs=[], overwrite=overwrite)
     page = render(report)
-    temporary = temporary_beside(target)
-    try:
-        temporary.write_text(page, encoding="utf-8", newline="\n")
-        publish(temporary, target, overwrite=overwrite)
-    except BaseException:
-        discard(temporary)
-        raise
+    with appearing(target, folder=False, overwrite=overwrite) as unfinished:
+        unfinished.write_text(page, encoding="utf-8", newline="\n")
 
 
 def _environment() -> Environment:

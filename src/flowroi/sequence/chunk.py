@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from flowroi.archives.manifest import canonical_json, sha256
+from flowroi.archives.manifest import canonical_json, mask_digest, pixels_digest, sha256
 from flowroi.archives.video_file import Packet
 from flowroi.errors import CorruptDataError, FlowRoIError, UnsupportedFormatError, VerificationError
 from flowroi.extras import need
@@ -26,11 +26,13 @@ _DIGEST_BYTES = 64
 
 @dataclass(frozen=True, slots=True)
 class CodedFrame:
-    """What is known of a coded frame: its RoI, the errors in it after decoding, and what the frame looked like."""
+    """What is known of a coded frame: its RoI, the errors in it and the digest after decoding, how the frame looked."""
 
     roi: RoiDiagnostics
     error: PooledError
     facts: FrameFacts
+    pixels_sha256: str
+    mask_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,11 @@ class CodedChunk:
 
     facts: ChunkFacts
     packets: tuple[Packet, ...]
+
+    @property
+    def pixels_sha256(self) -> tuple[str, ...]:
+        """The digests of the decoded frames, in order of time."""
+        return tuple(frame.pixels_sha256 for frame in self.facts.frames)
 
     def to_bytes(self) -> bytes:
         """Return the chunk as bytes that tell whether they are whole."""
@@ -79,7 +86,13 @@ class CodedChunk:
             packets.append(Packet(pts, key, body[at : at + size]))
             at += size
         frames = (
-            CodedFrame(_roi(frame["roi"]), PooledError(**frame["error"]), FrameFacts(**frame["facts"]))
+            CodedFrame(
+                _roi(frame["roi"]),
+                PooledError(**frame["error"]),
+                FrameFacts(**frame["facts"]),
+                frame["pixels_sha256"],
+                frame["mask_sha256"],
+            )
             for frame in head["frames"]
         )
         return _whole(head["crf"], packets, frames)
@@ -150,7 +163,7 @@ class _Coding:
             decoded = to_samples(picture, self.layout, self.dtype)
             error = PooledError.between(raw, decoded, inside)
             facts = FrameFacts.of(raw, self.layout.significant_bits)
-            self.done.append(CodedFrame(roi, error, facts))
+            self.done.append(CodedFrame(roi, error, facts, pixels_digest(decoded), mask_digest(inside)))
 
 
 def _whole(crf: float, packets: Sequence[Packet], frames: Iterable[CodedFrame]) -> CodedChunk:

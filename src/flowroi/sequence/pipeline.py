@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, fields
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -13,26 +13,28 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from flowroi.archives.contents import VIDEO_FOLDER
+from flowroi.archives.manifest import sha256
+from flowroi.archives.ownership import refuse_foreign
 from flowroi.archives.video_file import interval_of
 from flowroi.archives.video_writer import VideoWriter, format_of_video
 from flowroi.codec.encoder import ROUNDING_NOISE
 from flowroi.errors import InvalidParameterError
 from flowroi.extras import need
 from flowroi.job import Settings
-from flowroi.masks import digest_of_masks, mask_folder
-from flowroi.output import check_target
+from flowroi.masks import mask_folder
+from flowroi.output import check_target, refuse_overlap
 from flowroi.params import EncodeParams
-from flowroi.provenance import ALREADY_LOSSY, earlier_losses, layout_of, roi_settings
+from flowroi.plan import Plan, finished_before
+from flowroi.provenance import ALREADY_LOSSY, earlier_losses, gaps_of, layout_of, losses_of, roi_settings
 from flowroi.report.compression import CompressionReport, FrameReport, roi_warnings, size_on_disk
 from flowroi.resources import available_cores, opencv_threads
 from flowroi.roi.noise import NOISE_FRAMES, noise_of
-from flowroi.sequence.chunk import ChunkFacts, CodedFrame
+from flowroi.sequence.chunk import ChunkFacts, CodedChunk, CodedFrame
 from flowroi.sequence.coding import MovieCoding
 from flowroi.sequence.encoder import CRF_RANGE, FINEST_PRESET, SequenceCodec, SequenceFormat
 from flowroi.sequence.search import Goal
 from flowroi.sequence.treated import Treated
-from flowroi.sequence.work import Work, plan_of
+from flowroi.sequence.work import Work
 from flowroi.sources import Source, open_source
 from flowroi.sources.checks import FrameChecks
 from flowroi.versions import codec_versions
@@ -43,8 +45,6 @@ _PRESETS = {"av1": FINEST_PRESET, "hevc": 4}
 _GOP = 64
 # Of EncodeParams, what other codecs than JPEG 2000 know.
 _KNOWN = ("rate", "psnr", "noise", "significant_bits", "container")
-# Of a job, what decides on no byte.
-_WITHOUT_EFFECT = ("workers", "overwrite", "dry_run", "measure")
 
 
 def compress_sequence(
@@ -54,19 +54,23 @@ def compress_sequence(
     progress: Callable[[int, int], None] | None,
 ) -> CompressionReport:
     """Do what `compress` does with the codecs of videos; see there."""
+    started = time.perf_counter()
     _check(target, settings)
     need("av", extra="video")
     job = settings.job
     with open_source(source, pattern=job.pattern, channel=job.channel) as opened:
-        masks = mask_folder(job.roi_method)
-        check_target(
-            target,
-            inputs=[opened.path, masks],
-            overwrite=job.overwrite,
-            replaceable=("*.mkv", "manifest.json") if format_of_video(target) == VIDEO_FOLDER else (),
-        )
+        inputs = [opened.path, mask_folder(job.roi_method)]
+        refuse_overlap(target, inputs)
+        plan = Plan(opened, settings)
+        if not (job.dry_run or job.overwrite):
+            manifest = finished_before(target, plan)
+            if manifest is not None:
+                seconds = time.perf_counter() - started
+                return CompressionReport.of_manifest(manifest, str(opened.path or opened.name), target, seconds)
+        check_target(target, inputs=inputs, overwrite=job.overwrite, replaceable=("*",))
+        refuse_foreign(target)
         with opencv_threads(1):
-            run = _Run(opened, target, settings, progress)
+            run = _Run(opened, target, settings, plan, progress)
             return run.predict() if job.dry_run else run.write()
 
 
@@ -84,13 +88,28 @@ def _check(target: Path, settings: Settings) -> None:
         )
 
 
+class _Kept:
+    """The chunks of finished work, read one at a time, as often as they are gone through."""
+
+    def __init__(self, work: Work, count: int) -> None:
+        self._work, self._count = work, count
+
+    def __iter__(self) -> Iterator[CodedChunk]:
+        return self._work.load_all(self._count)
+
+
 class _Run:
     """One movie on its way."""
 
     def __init__(
-        self, source: Source, target: Path, settings: Settings, progress: Callable[[int, int], None] | None
+        self,
+        source: Source,
+        target: Path,
+        settings: Settings,
+        plan: Plan,
+        progress: Callable[[int, int], None] | None,
     ) -> None:
-        self.source, self.target, self.settings = source, target, settings
+        self.source, self.target, self.settings, self.plan = source, target, settings, plan
         self.started = time.perf_counter()
         job, encode = settings.job, settings.encode
         self.codec: SequenceCodec = "hevc" if job.codec == "hevc" else "av1"
@@ -131,15 +150,14 @@ class _Run:
     def write(self) -> CompressionReport:
         source, job = self.source, self.settings.job
         layout = layout_of(source, self.bits)
-        files = source.provenance()
-        with Work(self.target, plan_of(source, self._plan(), files), overwrite=job.overwrite) as work:
+        with Work(self.target, self._work_plan(), overwrite=job.overwrite) as work:
             with self.coding:
                 chunks = self.coding.code(work)
             frames = [frame for chunk in chunks for frame in chunk.frames]
             warnings = self._warnings(range(len(source)), frames)
             with VideoWriter(self.target, layout, self.coding.layout, overwrite=job.overwrite) as writer:
-                writer.write(chunk.packets for chunk in work.load_all(len(chunks)))
-                writer.finish(self._manifest(chunks, sum(writer.sizes), files, warnings))
+                writer.write(_Kept(work, len(chunks)))
+                writer.finish(self._manifest(chunks, frames, sum(writer.sizes), warnings))
             work.finished = True
         reports = self._reports(range(len(source)), frames, writer.sizes)
         return self._report(reports, sum(writer.sizes), warnings, file_bytes=size_on_disk(self.target))
@@ -164,7 +182,7 @@ class _Run:
         for t, frame in zip(places, frames, strict=True):
             checks.note(t, frame.facts)
         notes = [*self.source.warnings, *checks.messages(), *self.settings.notes]
-        if self.earlier_losses:
+        if self.earlier_losses[0]:
             notes.append(ALREADY_LOSSY)
         if self.treated.background != "none":
             notes.append(f"outside the RoI the background is a {self.treated.background}: no measurement")
@@ -180,24 +198,22 @@ class _Run:
             for t, frame, size in zip(places, frames, sizes, strict=True)
         ]
 
-    def _plan(self) -> dict[str, Any]:
-        """Return every setting that decides on a byte."""
-        settings = self.settings
-        job = {name: value for name, value in asdict(settings.job).items() if name not in _WITHOUT_EFFECT}
-        encode = {name: getattr(settings.encode, name) for name in _KNOWN}
-        masks = mask_folder(settings.job.roi_method)
+    def _work_plan(self) -> dict[str, Any]:
+        """Return all that must be the same for unfinished work to be gone on with: the libraries, too."""
         return {
-            "job": job,
-            "encode": encode,
-            "roi": asdict(settings.roi),
-            "masks": masks and digest_of_masks(masks, self.source.frame_names),
+            "source": self.plan.source,
+            "shape": list(self.source.shape),
+            "settings": self.plan.settings,
             "versions": codec_versions(),
         }
 
     def _manifest(
-        self, chunks: list[ChunkFacts], stored: int, files: list[dict[str, Any]], warnings: list[str]
+        self, chunks: list[ChunkFacts], frames: list[CodedFrame], stored: int, warnings: list[str]
     ) -> dict[str, Any]:
         encode = self.settings.encode
+        roi = roi_settings(self.settings.job, self.settings.roi)
+        if self.settings.job.roi_method != "none":
+            roi["masks_sha256"] = sha256("".join(frame.mask_sha256 for frame in frames).encode())
         versions = codec_versions()
         crfs = [chunk.crf for chunk in chunks]
         asked = {
@@ -209,11 +225,12 @@ class _Run:
         return {
             "flowroi": versions.pop("flowroi"),
             "codecs": versions,
-            "lossy": True,
-            "lossy_method": _METHODS[self.codec],
-            "lossy_ratio": [*self.earlier_losses, round(self.raw_bytes / stored, 3)],
-            "source": {"name": self.source.name, "files": files},
-            "roi": roi_settings(self.settings.job, self.settings.roi),
+            **losses_of(self.earlier_losses, _METHODS[self.codec], self.raw_bytes / stored),
+            "source": self.plan.source,
+            "settings": self.plan.settings,
+            "gaps": gaps_of(self.source),
+            "roi": roi,
+            "roi_share": float(np.mean([frame.roi.roi_share for frame in frames])),
             "background": self.treated.describe(),
             "encode": {
                 **{name: value for name, value in asked.items() if value is not None},

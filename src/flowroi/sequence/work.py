@@ -10,9 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from flowroi.archives.atomic import discard, temporary_beside
-from flowroi.archives.manifest import canonical_json, sha256
+from flowroi.archives.atomic import PART, discard, hidden_beside
+from flowroi.archives.manifest import canonical_json
 from flowroi.errors import CorruptDataError, OutputExistsError, QualityTargetError, printable
+from flowroi.plan import differences
 from flowroi.sequence.chunk import CodedChunk
 
 _PLAN = "plan.json"
@@ -43,7 +44,7 @@ class Work:
     """
 
     def __init__(self, target: Path, plan: dict[str, Any], *, overwrite: bool) -> None:
-        self.folder = target.with_name(f".{target.name}.flowroi-work")
+        self.folder = hidden_beside(target, ".flowroi-work")
         self._plan = canonical_json(plan)
         self._overwrite = overwrite
         self._lock: Any = None
@@ -84,8 +85,9 @@ class Work:
             # Chunks without a plan are what is left of work that was being dropped: nobody knows of which.
             if known.exists() and not self._overwrite:
                 raise OutputExistsError(
-                    "unfinished work of other settings, another input or another release is here: finish it with "
-                    "those, remove the folder, or overwrite",
+                    "unfinished work of other settings, another input or another release is here "
+                    f"({_difference(known.read_bytes(), self._plan)}): finish it with those, remove the folder, or "
+                    "overwrite",
                     path=self.folder,
                 )
             for file in self.folder.iterdir():
@@ -102,7 +104,7 @@ class Work:
             )
         if self.finished or hopeless or not self.chunks_kept:
             # Out of the way first, so that nobody finds the folder half removed.
-            aside = temporary_beside(self.folder)
+            aside = hidden_beside(self.folder, f".{os.getpid()}{PART}")
             self.folder.rename(aside)
             discard(aside)
         self._lock.close()
@@ -149,12 +151,12 @@ class Work:
         return self.folder / f"chunk-{number:06d}"
 
 
-def plan_of(source: Any, settings: dict[str, Any], provenance: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return what decides on an archive's bytes: the input, by its content, and the settings."""
-    content: Any = provenance
-    if not provenance:
-        content = sha256(b"".join(sha256(source.read(t).tobytes()).encode() for t in range(len(source))))
-    return {"input": content, "name": source.name, "shape": list(source.shape), "settings": settings}
+def _difference(there: bytes, asked: bytes) -> str:
+    """Return what differs between two plans, in one line."""
+    try:
+        return "; ".join(differences(json.loads(there), json.loads(asked)))
+    except ValueError:
+        return "its plan cannot be read"
 
 
 def _write(path: Path, data: bytes) -> None:

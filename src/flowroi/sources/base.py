@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,6 +20,22 @@ from flowroi.sources.pixels import Frame, bits_of
 
 # Enough to meet a bright frame of a movie that changes; few enough to decode at once.
 _SAMPLED_FRAMES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Frames that the input's own numbers say are missing; they are recorded, never renumbered or filled in.
+
+    Parameters
+    ----------
+    before : int >= 1
+        Index of the first frame after the gap.
+    missing : int >= 1
+        How many frames are missing there.
+    """
+
+    before: int
+    missing: int
 
 
 class Source(ABC):
@@ -43,6 +60,8 @@ class Source(ABC):
         Seconds from frame to frame, where the input says so.
     frame_names : tuple of str
         One unique stem a frame, fit for file names.
+    gaps : tuple of Gap
+        Where frames are missing, in order; empty where nothing says so.
     """
 
     def __init__(
@@ -57,12 +76,14 @@ class Source(ABC):
         pixel_size_um: float | None = None,
         frame_interval_s: float | None = None,
         warnings: Sequence[str] = (),
+        gaps: Sequence[Gap] = (),
     ) -> None:
         self.name = name
         self.path = path
         self.shape = shape
         self.dtype = dtype
         self.frame_names = frame_names
+        self.gaps = tuple(gaps)
         self.pixel_size_um = _positive(pixel_size_um)
         self.frame_interval_s = _positive(frame_interval_s)
         depth = 8 * dtype.itemsize

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from flowroi.errors import MissingInputError, UnsupportedFormatError
-from flowroi.sources.base import Source, describe, size_changed
+from flowroi.sources.base import Gap, Source, describe, size_changed
 from flowroi.sources.files import InputFile, located
 from flowroi.sources.image_file import (
     IMAGE_SUFFIXES,
@@ -41,6 +41,10 @@ class ImageFilesSource(Source):
         Limit of a frame.
     warnings : sequence of str
         What was noticed while the images were found.
+    gaps : sequence of Gap
+        Where images are missing.
+    name : str, optional
+        Of the movie; by default that of the folder or the image.
 
     Raises
     ------
@@ -56,6 +60,8 @@ class ImageFilesSource(Source):
         channel: int | None,
         max_pixels: int,
         warnings: Sequence[str] = (),
+        gaps: Sequence[Gap] = (),
+        name: str | None = None,
     ) -> None:
         self._channel = channel
         self._max_pixels = max_pixels
@@ -69,13 +75,14 @@ class ImageFilesSource(Source):
                 raise UnsupportedFormatError(size_changed(seen, expected), path=image.path, frame=t)
         jpeg2000 = suffix_of(paths[0].name) in JPEG2000_SUFFIXES
         super().__init__(
-            name=safe_stem(path.resolve().name if path.is_dir() else path.stem),
+            name=safe_stem(name or (path.resolve().name if path.is_dir() else path.stem)),
             path=path,
             shape=(len(self._images), first.height, first.width),
             dtype=first.dtype,
             frame_names=safe_stems(image.stem for image in paths),
             significant_bits=first.significant_bits,
             warnings=(*warnings, ALREADY_JPEG2000) if jpeg2000 else warnings,
+            gaps=gaps,
         )
         # Colours that differ, and a channel that is not there, are refused before any work is done.
         self.read(0)
@@ -96,22 +103,22 @@ class ImageFilesSource(Source):
             folder.
         """
         with located(path):
-            names = _image_names(path)
+            names = image_names(path)
             if not names:
                 raise MissingInputError(
                     f"the folder has no image; expected files ending in {', '.join(IMAGE_SUFFIXES)}"
                 )
             if pattern is None:
-                _check_one_format(names)
+                check_one_format(names)
                 ordering = order_by_numbers(names)
             else:
                 ordering, channel_used = order_by_pattern(names, pattern, channel)
                 channel = None if channel_used else channel
-                _check_one_format(ordering.names)
+                check_one_format(ordering.names)
             for t, name in enumerate(ordering.names):
-                _check_link(path, name, t)
+                check_link(path, name, t)
         paths = [path / name for name in ordering.names]
-        return cls(path, paths, channel=channel, max_pixels=max_pixels, warnings=ordering.warnings)
+        return cls(path, paths, channel=channel, max_pixels=max_pixels, warnings=ordering.warnings, gaps=ordering.gaps)
 
     def _read(self, t: int) -> Frame:
         return read_image(self._images[t], channel=self._channel, max_pixels=self._max_pixels, frame=t)
@@ -123,7 +130,14 @@ class ImageFilesSource(Source):
         return self._images
 
 
-def _image_names(folder: Path) -> list[str]:
+def image_names(folder: Path) -> list[str]:
+    """Return the names of a folder's images, sorted as text; hidden and unfinished ones are left out.
+
+    Raises
+    ------
+    MissingInputError
+        If the folder cannot be read.
+    """
     try:
         names = os.listdir(folder)  # noqa: PTH208 - names only, and quickly: a folder may hold 100,000
     except OSError as error:
@@ -131,11 +145,19 @@ def _image_names(folder: Path) -> list[str]:
     return sorted(
         name
         for name in names
-        if not name.startswith(".")
-        and suffix_of(name) in IMAGE_SUFFIXES
-        and not any(mark in _UNFINISHED_SUFFIXES for mark in _marks(name))
-        and not (folder / name).is_dir()
+        if suffix_of(name) in IMAGE_SUFFIXES and is_finished(name) and not (folder / name).is_dir()
     )
+
+
+def is_finished(name: str) -> bool:
+    """Whether a name is one that programs give to what is complete: neither hidden, nor `.part` or `.tmp`.
+
+    Examples
+    --------
+    >>> is_finished("t0.png"), is_finished("t0.tmp.png"), is_finished(".t0.png")
+    (True, False, False)
+    """
+    return not name.startswith(".") and not any(mark in _UNFINISHED_SUFFIXES for mark in _marks(name))
 
 
 def _marks(name: str) -> list[str]:
@@ -143,7 +165,8 @@ def _marks(name: str) -> list[str]:
     return [f".{part.lower()}" for part in name.split(".")[1:]]
 
 
-def _check_one_format(names: Sequence[str]) -> None:
+def check_one_format(names: Sequence[str]) -> None:
+    """Raise UnsupportedFormatError for images of several formats: they are hardly one movie."""
     suffixes = {".tif" if suffix == ".tiff" else suffix for suffix in (suffix_of(name) for name in names)}
     if len(suffixes) > 1:
         raise UnsupportedFormatError(
@@ -152,8 +175,14 @@ def _check_one_format(names: Sequence[str]) -> None:
         )
 
 
-def _check_link(folder: Path, name: str, t: int) -> None:
-    """Refuse a link that leads out of the folder; it may lead to a file that is none of the movie's."""
+def check_link(folder: Path, name: str, t: int | None = None) -> None:
+    """Refuse a link that leads out of the folder; it may lead to a file that is none of the movie's.
+
+    Raises
+    ------
+    UnsupportedFormatError
+        If `name`, relative to `folder`, is a symbolic link that leads out of it, nowhere, or to itself.
+    """
     path = folder / name
     if not path.is_symlink():
         return

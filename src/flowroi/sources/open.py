@@ -129,7 +129,7 @@ def _video_archive(path: Path, is_folder: bool) -> Callable[[int], Source] | Non
             return None
         files = sorted(path.glob("*.mkv"))
     else:
-        from flowroi.archives.video_manifest import has_manifest
+        from flowroi.archives.trailer import has_manifest
 
         if path.suffix.lower() not in (".mkv", ".mp4") or not stat.S_ISREG(path.stat().st_mode):
             return None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from flowroi.errors import InvalidParameterError, UnsupportedFormatError
+from flowroi.sources.base import Gap
 from flowroi.sources.names import text_name
 
 _DIGITS = re.compile(r"[0-9]+")
@@ -17,15 +18,16 @@ _TIME_GROUPS = ("time", "t")
 _CHANNEL_GROUPS = ("channel", "c")
 
 # A place in time: whole numbers, compared one after another.
-_Key = tuple[int, ...]
+Time = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Ordering:
-    """File names in order of time, and what a user should be told about their numbers."""
+    """File names in order of time, what a user should be told about their numbers, and where some are missing."""
 
     names: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+    gaps: tuple[Gap, ...] = ()
 
 
 def order_by_numbers(names: Sequence[str]) -> Ordering:
@@ -43,7 +45,7 @@ def order_by_numbers(names: Sequence[str]) -> Ordering:
     --------
     >>> order_by_numbers(["img10.png", "img2.png"])
     Ordering(names=('img2.png', 'img10.png'), warnings=('2 frames, but their numbers go from 2 to 10: 3-9 are \
-missing; recorded as a gap, nothing was renumbered or filled in',))
+missing; recorded as a gap, nothing was renumbered or filled in',), gaps=(Gap(before=1, missing=7),))
     """
     if len(names) == 1:
         return Ordering(tuple(names))
@@ -52,11 +54,11 @@ missing; recorded as a gap, nothing was renumbered or filled in',))
     columns = list(zip(*numbers.values(), strict=True))
     varying = [i for i, column in enumerate(columns) if len(set(column)) > 1]
     if not varying:
-        _refuse_duplicates({name: numbers[name] for name in names})
+        refuse_duplicates({name: numbers[name] for name in names})
     ordered = sorted(names, key=lambda name: numbers[name][varying[0]])
     series = {i: [numbers[name][i] for name in ordered] for i in varying}
     if len(varying) == 1:
-        _refuse_duplicates({name: (numbers[name][varying[0]],) for name in ordered})
+        refuse_duplicates({name: (numbers[name][varying[0]],) for name in ordered})
     elif not all(a < b for column in series.values() for a, b in pairwise(column)):
         raise UnsupportedFormatError(
             f"the {len(names)} file names differ in {len(varying)} numbers which do not agree on an order (e.g. "
@@ -65,7 +67,32 @@ missing; recorded as a gap, nothing was renumbered or filled in',))
         )
     # An index counts in smaller steps than a time stamp beside it.
     counting = min(series.values(), key=lambda column: min(b - a for a, b in pairwise(column)))
-    return Ordering(tuple(ordered), _gaps(counting))
+    return Ordering(tuple(ordered), *_gaps(counting))
+
+
+def order_by_times(times: Mapping[str, Time]) -> Ordering:
+    """Order names by the times that were read from them.
+
+    Parameters
+    ----------
+    times : mapping of str to tuple of int
+        One or several whole numbers a name, compared one after another.
+
+    Raises
+    ------
+    UnsupportedFormatError
+        If two names have the same time.
+
+    Examples
+    --------
+    >>> order_by_times({"b": (10,), "a": (9,)}).names
+    ('a', 'b')
+    """
+    refuse_duplicates(times)
+    ordered = sorted(times, key=lambda name: times[name])
+    if all(len(time) == 1 for time in times.values()):
+        return Ordering(tuple(ordered), *_gaps([times[name][0] for name in ordered]))
+    return Ordering(tuple(ordered), ("the times in the names are not plain numbers: missing frames cannot be noticed",))
 
 
 def order_by_pattern(names: Sequence[str], pattern: str, channel: int | None) -> tuple[Ordering, bool]:
@@ -118,14 +145,8 @@ def order_by_pattern(names: Sequence[str], pattern: str, channel: int | None) ->
                 f"the pattern finds {len(values)} values of {group} ({_some(values)}), and a movie has one: put the "
                 "one that is wanted into the pattern"
             )
-    keys = {name: _time_key(name, match[time_group]) for name, match in matches.items()}
-    _refuse_duplicates(keys)
-    ordered = sorted(keys, key=lambda name: keys[name])
-    if all(len(key) == 1 for key in keys.values()):
-        warnings.extend(_gaps([keys[name][0] for name in ordered]))
-    else:
-        warnings.append("the times in the names are not plain numbers: missing frames cannot be noticed")
-    return Ordering(tuple(ordered), tuple(warnings)), used
+    ordering = order_by_times({name: _time_key(name, match[time_group]) for name, match in matches.items()})
+    return Ordering(ordering.names, (*warnings, *ordering.warnings), ordering.gaps), used
 
 
 def _choose_channel(
@@ -166,7 +187,7 @@ def _check_same_text(names: Sequence[str]) -> None:
     )
 
 
-def _time_key(name: str, value: str | None) -> _Key:
+def _time_key(name: str, value: str | None) -> Time:
     numbers = _numbers(value or "")
     if not numbers:
         raise UnsupportedFormatError(
@@ -175,12 +196,13 @@ def _time_key(name: str, value: str | None) -> _Key:
     return numbers
 
 
-def _numbers(value: str) -> _Key:
+def _numbers(value: str) -> Time:
     return tuple(int(n) for n in _DIGITS.findall(value))
 
 
-def _refuse_duplicates(keys: dict[str, _Key]) -> None:
-    owner: dict[_Key, str] = {}
+def refuse_duplicates(keys: Mapping[str, Time]) -> None:
+    """Raise UnsupportedFormatError if two names have the same number: one frame would be lost."""
+    owner: dict[Time, str] = {}
     for name, key in keys.items():
         other = owner.setdefault(key, name)
         if other != name:
@@ -191,28 +213,27 @@ def _refuse_duplicates(keys: dict[str, _Key]) -> None:
             )
 
 
-def _gaps(numbers: Sequence[int]) -> tuple[str, ...]:
+def _gaps(numbers: Sequence[int]) -> tuple[tuple[str, ...], tuple[Gap, ...]]:
     """Say which numbers are missing from an increasing series, by its smallest step."""
     steps = [b - a for a, b in pairwise(numbers)]
     if not steps or max(steps) == min(steps):
         # Two files alone show no step: neighbours are then expected one apart.
         if len(steps) != 1 or steps[0] == 1:
-            return ()
+            return (), ()
         step = 1
     else:
         step = min(steps)
     span = f"{len(numbers)} frames, but their numbers go from {numbers[0]} to {numbers[-1]}"
     if any(s % step for s in steps):
-        return (f"{span} in uneven steps ({min(steps)} to {max(steps)}); nothing was renumbered or filled in",)
+        # A clock that jitters: how many frames would have fitted in between is not known.
+        return (f"{span} in uneven steps ({min(steps)} to {max(steps)}); nothing was renumbered or filled in",), ()
+    gaps = tuple(Gap(t, s // step - 1) for t, s in enumerate(steps, 1) if s > step)
+    missing = sum(gap.missing for gap in gaps)
     if step > 1:
-        listed = f"in steps of {step}, and {_missing_count(steps, step)} of them are missing"
-        return (f"{span} {listed}; recorded as a gap, nothing was renumbered or filled in",)
-    listed = f"{_missing_ranges(numbers)} {'is' if _missing_count(steps, 1) == 1 else 'are'} missing"
-    return (f"{span}: {listed}; recorded as a gap, nothing was renumbered or filled in",)
-
-
-def _missing_count(steps: Sequence[int], step: int) -> int:
-    return sum(s // step - 1 for s in steps)
+        listed = f"in steps of {step}, and {missing} of them are missing"
+        return (f"{span} {listed}; recorded as a gap, nothing was renumbered or filled in",), gaps
+    listed = f"{_missing_ranges(numbers)} {'is' if missing == 1 else 'are'} missing"
+    return (f"{span}: {listed}; recorded as a gap, nothing was renumbered or filled in",), gaps
 
 
 def _missing_ranges(numbers: Sequence[int]) -> str:

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from flowroi.archives.atomic import discard, publish, temporary_beside
+from flowroi.archives.atomic import replacing
 from flowroi.errors import OutputExistsError
 
 # Grows when what is stored, or how it is measured, changes.
@@ -67,13 +67,8 @@ class Cache:
             self._write(self.folder / _TAG, _TAG_TEXT)
 
     def _write(self, target: Path, text: str) -> None:
-        temporary = temporary_beside(target)
-        try:
-            temporary.write_text(text, encoding="utf-8", newline="\n")
-            publish(temporary, target, overwrite=True)
-        except BaseException:
-            discard(temporary)
-            raise
+        with replacing(target) as unfinished:
+            unfinished.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _digest(payload: Any) -> str:

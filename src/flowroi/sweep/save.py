@@ -10,7 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from flowroi.archives.atomic import discard, publish, temporary_beside
+from flowroi.archives.atomic import replacing
 from flowroi.errors import OutputExistsError, QualityTargetError
 from flowroi.evaluation.results import Summary
 from flowroi.output import check_target
@@ -208,16 +208,11 @@ def _write(found: SavedSweep, folder: Path, command: Sequence[str], reading: Map
     }
     for name in FILES:
         path = folder / name
-        temporary = temporary_beside(path)
-        try:
+        with replacing(path) as unfinished:
             if name == "sweep.csv":
-                _write_table(temporary, sweep)
+                _write_table(unfinished, sweep)
             else:
-                temporary.write_bytes(contents[name])
-            publish(temporary, path, overwrite=True)
-        except BaseException:
-            discard(temporary)
-            raise
+                unfinished.write_bytes(contents[name])
 
 
 def prediction_text(found: SavedSweep) -> list[str]:

@@ -1,7 +1,8 @@
-"""The manifest within a video file: in an element behind the movie that players pass over.
+"""The manifest within a file: in an element behind all the rest that readers of the file's own format pass over.
 
-The element's size is decided before the manifest is written, because in MKV it counts in the size of the segment, of
-which the manifest holds the checksum.
+In videos it is an element that players know how to skip; behind a TIFF file, which is not read in a row, it stands as
+it is. The element's size is decided before the manifest is written, because in MKV it counts in the size of the segment,
+of which the manifest holds the checksum.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from flowroi.archives.folder_files import opened_regular
 from flowroi.archives.manifest import sha256_of
 from flowroi.errors import CorruptDataError, UnsupportedFormatError
 
@@ -30,24 +32,24 @@ _ALWAYS_READ = 1 << 20
 _SPARE_BYTES = 8
 
 
-def append_manifest(path: Path, muxer: str, manifest_of: Callable[[dict[str, Any]], bytes]) -> None:
+def append_manifest(path: Path, kind: str, manifest_of: Callable[[dict[str, Any]], bytes]) -> None:
     """Put the manifest behind the movie.
 
     Parameters
     ----------
     path : Path
-        The file, as the muxer left it.
-    muxer : "matroska" or "mp4"
+        The file, as its own writer left it.
+    kind : "matroska", "mp4" or "tiff"
     manifest_of : callable
         The manifest, once the movie's `size_bytes` and `sha256` are known.
     """
     movie_bytes = path.stat().st_size
-    head_bytes = len(_head(muxer, 0))
+    head_bytes = len(_head(kind, 0))
     deflated = zlib.compress(manifest_of({"size_bytes": movie_bytes, "sha256": "0" * 64}), 9)
     with path.open("r+b") as file:
         while True:
             size = head_bytes + len(deflated) + _SPARE_BYTES + _FOOTER_BYTES
-            if muxer == "matroska":
+            if kind == "matroska":
                 _set_segment_size(file, movie_bytes + size)
             file.seek(0)
             facts = {"size_bytes": movie_bytes, "sha256": sha256_of(file, movie_bytes)}
@@ -55,11 +57,17 @@ def append_manifest(path: Path, muxer: str, manifest_of: Callable[[dict[str, Any
             if head_bytes + len(deflated) + _FOOTER_BYTES <= size:
                 break
         file.seek(movie_bytes)
-        file.write(_element(muxer, deflated, size))
+        file.write(_element(kind, deflated, size))
 
 
-def read_manifest(path: Path) -> tuple[bytes, int]:
+def read_manifest(path: Path, kind: str | None = None) -> tuple[bytes, int]:
     """Return the manifest at the end of a file, and how many bytes of movie stand before it.
+
+    Parameters
+    ----------
+    path : Path
+    kind : "matroska", "mp4" or "tiff", optional
+        By default what the name tells.
 
     Raises
     ------
@@ -68,25 +76,25 @@ def read_manifest(path: Path) -> tuple[bytes, int]:
     CorruptDataError
         If it is damaged.
     """
-    with path.open("rb") as file:
+    with opened_regular(path, follow=True) as file:
         total = file.seek(0, 2)
         file.seek(max(0, total - _FOOTER_BYTES))
         footer = file.read()
         if footer[12:] != _MARK:
             raise UnsupportedFormatError(
-                "a video without a FlowRoI manifest at its end, so not an archive of ours, or cut short: read it as a "
+                "a file without a FlowRoI manifest at its end, so not an archive of ours, or cut short: read it as a "
                 "source",
                 path=path,
             )
         length, size = int.from_bytes(footer[:4], "big"), int.from_bytes(footer[4:8], "big")
-        muxer = "mp4" if path.suffix.lower() == ".mp4" else "matroska"
-        if not 0 < length <= size - _FOOTER_BYTES - len(_head(muxer, 0)) or size > min(total, _LARGEST_MANIFEST):
+        kind = kind_of(path) if kind is None else kind
+        if not 0 < length <= size - _FOOTER_BYTES - len(_head(kind, 0)) or size > min(total, _LARGEST_MANIFEST):
             raise CorruptDataError(f"the manifest is said to have {length} bytes of {size}", path=path)
         file.seek(total - size)
         element = file.read(size)
     deflated = element[size - _FOOTER_BYTES - length : size - _FOOTER_BYTES]
     # What stands around it is known, too, so that not even there a byte can change unseen.
-    if element != _element(muxer, deflated, size):
+    if element != _element(kind, deflated, size):
         raise CorruptDataError("the element that holds the manifest was changed", path=path)
     inflater = zlib.decompressobj()
     try:
@@ -106,15 +114,23 @@ def has_manifest(path: Path) -> bool:
         return file.read() == _MARK
 
 
-def _element(muxer: str, deflated: bytes, size: int) -> bytes:
-    head = _head(muxer, size)
+def _element(kind: str, deflated: bytes, size: int) -> bytes:
+    head = _head(kind, size)
     spare = size - len(head) - len(deflated) - _FOOTER_BYTES
     footer = b"".join(number.to_bytes(4, "big") for number in (len(deflated), size, zlib.crc32(deflated)))
     return head + bytes(spare) + deflated + footer + _MARK
 
 
-def _head(muxer: str, size: int) -> bytes:
-    if muxer == "matroska":
+def kind_of(path: Path) -> str:
+    """Return the kind of element that a file of this name holds: "tiff", "mp4" or "matroska"."""
+    suffix = path.suffix.lower()
+    return "tiff" if suffix in (".tif", ".tiff") else "mp4" if suffix == ".mp4" else "matroska"
+
+
+def _head(kind: str, size: int) -> bytes:
+    if kind == "tiff":
+        return b""
+    if kind == "matroska":
         return _VOID + max(size - len(_VOID) - 7, 0).to_bytes(7, "big")
     # A size of 1 announces the true one.
     return (1).to_bytes(4, "big") + b"uuid" + size.to_bytes(8, "big") + _UUID

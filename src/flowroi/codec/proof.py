@@ -1,0 +1,107 @@
+"""Whether an encoded frame is good: decoded by another hand than the one that wrote it, before it counts as done."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from flowroi.codec.decoder import decode
+from flowroi.codec.encoder import EncodedFrame
+from flowroi.errors import FlowRoIError, VerificationError
+from flowroi.params import EncodeParams
+
+Frame = npt.NDArray[Any]
+Mask = npt.NDArray[np.bool_]
+# OpenJPEG computes in floats, and in another order than we: its errors differ from the encoder's own by so much.
+_SHARE, _SQUARES = 0.02, 0.02
+# Where the encoder predicted the error without reconstructing: refinement lets the background err by more.
+_PREDICTED_TIMES, _PREDICTED_SQUARES = 4.0, 4.0
+# dB, for the same reason.
+_DECIBELS = 0.05
+
+
+def prove(
+    frame: Frame, encoded: EncodedFrame, params: EncodeParams, mask: Mask | None, limit_mse: float | None
+) -> Frame:
+    """Decode an encoded frame with OpenJPEG and compare it with the frame.
+
+    Parameters
+    ----------
+    frame : ndarray, shape (Y, X)
+        As it was recorded.
+    encoded : EncodedFrame
+        What `encode_frame` returned for it.
+    params : EncodeParams
+        What it was encoded with.
+    mask : ndarray, shape (Y, X), bool, optional
+        Its RoI; the whole frame without one.
+    limit_mse : float, optional
+        The squared error, in grey levels, that the target allows in the RoI; None where it allows any.
+
+    Returns
+    -------
+    ndarray, shape (Y, X)
+        What the stream decodes to.
+
+    Raises
+    ------
+    VerificationError
+        If the stream is not the one that the encoder finished, does not decode, or decodes to something else than was
+        meant.
+    """
+    if zlib.crc32(encoded.data) != encoded.stats.crc32 or len(encoded.data) != encoded.stats.size_bytes:
+        raise _unproven("its checksum is not the one that the encoder took: a fault of the memory")
+    try:
+        decoded = decode(encoded.data)
+    except FlowRoIError as error:
+        raise _unproven(f"it does not decode ({error.message})") from error
+    if decoded.shape != frame.shape or decoded.dtype != frame.dtype:
+        raise _unproven(f"it decodes to {decoded.shape} {decoded.dtype} instead of {frame.shape} {frame.dtype}")
+    _check_errors(frame, decoded, encoded, params, mask, limit_mse)
+    return decoded
+
+
+def _check_errors(
+    frame: Frame,
+    decoded: Frame,
+    encoded: EncodedFrame,
+    params: EncodeParams,
+    mask: Mask | None,
+    limit_mse: float | None,
+) -> None:
+    exact = params.lossless or ("roi" if encoded.stats.step == 0 and params.noise is not None else None)
+    if exact == "all" or (exact == "roi" and mask is None):
+        if not np.array_equal(frame, decoded):
+            raise _unproven("it is to be exact, and is not")
+        return
+    squares = _squares(frame, decoded)
+    if exact == "roi" and mask is not None and squares[mask].any():
+        raise _unproven("its RoI is to be exact, and is not")
+    if limit_mse is not None and exact is None:
+        inside = squares if mask is None or not mask.any() else squares[mask]
+        reached = float(inside.mean(dtype=np.float64))
+        if reached > limit_mse * 10 ** (_DECIBELS / 10) + _SQUARES:
+            raise _unproven(f"the squared error in its RoI is {reached:.3g}; at most {limit_mse:.3g} was asked for")
+    error = float(squares.mean(dtype=np.float64))
+    stats, scale = encoded.stats, 4.0 ** max((params.significant_bits or 8) - 8, 0)
+    if stats.mse is not None:
+        if abs(error - stats.mse) > _SHARE * stats.mse + _SQUARES:
+            raise _unproven(f"its squared error is {error:.4g}; the encoder reconstructed it to {stats.mse:.4g}")
+    elif error > _PREDICTED_TIMES * stats.predicted_mse + _PREDICTED_SQUARES * scale:
+        raise _unproven(f"its squared error is {error:.4g}; the encoder predicted {stats.predicted_mse:.4g}")
+
+
+def _squares(frame: Frame, decoded: Frame) -> npt.NDArray[np.float32]:
+    difference = frame.astype(np.float32)
+    difference -= decoded
+    difference *= difference
+    return difference
+
+
+def _unproven(reason: str) -> VerificationError:
+    return VerificationError(
+        f"the encoded frame is not good: {reason}; nothing was kept: start again, and report it if it comes back"
+    )

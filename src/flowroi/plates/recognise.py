@@ -1,0 +1,79 @@
+"""Whether a path is a plate: yes only where that is sure."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from flowroi.errors import FlowRoIError
+from flowroi.plates.folder import wells_in
+from flowroi.plates.listing import entries_of, files_below
+from flowroi.plates.ome_zarr import is_plate_group
+from flowroi.plates.pattern import known_scheme, positions_in
+from flowroi.plates.router import NamePattern
+from flowroi.sources.folder import image_names
+
+
+def is_plate(path: str | os.PathLike[str], pattern: str | None = None) -> bool:
+    r"""Whether a path is a plate rather than a movie.
+
+    It is one if it is an OME-Zarr plate; a folder of wells (folders, or movies, named as wells, and no other images
+    beside them); a folder of images whose names follow an instrument's scheme and tell several positions; or a folder
+    in which `pattern` finds several positions. A plain folder of images is a movie.
+
+    Parameters
+    ----------
+    path : path
+    pattern : str, optional
+        See `open_plate`.
+
+    Examples
+    --------
+    >>> is_plate("a movie.tif")
+    False
+    """
+    folder = Path(path)
+    try:
+        if not folder.is_dir():
+            return False
+        if is_plate_group(folder):
+            return True
+        names = entries_of(folder)[1]
+        if any(name in names for name in ("zarr.json", "manifest.json")) or (folder / ".zgroup").exists():
+            # An image group, or an archive of a movie.
+            return False
+        named = named_pattern(pattern)
+        if named is not None:
+            return len(positions_in(files_below(folder, deep=is_deep(pattern)), named)) > 1
+        return _holds_wells(folder) or (pattern is None and instrument_of(folder) is not None)
+    except (FlowRoIError, OSError, ValueError):
+        # What is wrong with it is told when it is opened.
+        return False
+
+
+def named_pattern(pattern: str | None) -> NamePattern | None:
+    """Return a pattern that tells wells; None for another one, which orders the images of one movie."""
+    if pattern is None:
+        return None
+    try:
+        return NamePattern(pattern)
+    except FlowRoIError:
+        return None
+
+
+def is_deep(pattern: str | None) -> bool:
+    """Whether a pattern is meant for paths below the folder, not for the names in it."""
+    return pattern is not None and "/" in pattern
+
+
+def instrument_of(folder: Path) -> NamePattern | None:
+    """Return the scheme of an instrument that the images of a folder follow and that tells several positions."""
+    names = image_names(folder)
+    scheme = known_scheme(names)
+    return scheme if scheme is not None and len(positions_in(names, scheme)) > 1 else None
+
+
+def _holds_wells(folder: Path) -> bool:
+    wells = wells_in(folder)
+    # Images beside the wells: a movie with folders in it, perhaps.
+    return bool(wells.found) and set(image_names(folder)) <= {name for name, _ in wells.found}
