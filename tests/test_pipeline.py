@@ -226,7 +226,7 @@ class Counting:
 def test_reading_stays_a_few_frames_ahead_of_writing(monkeypatch, tmp_path, method):
     frames = np.random.default_rng(0).integers(0, 256, (80, 24, 32), np.uint8)
     source = Counting(open_source(frames))
-    monkeypatch.setattr(flowroi.pipeline, "open_source", lambda *_, **__: source)
+    monkeypatch.setattr("flowroi.compression.open_source", lambda *_, **__: source)
     ahead = []
     flowroi.compress(
         frames,

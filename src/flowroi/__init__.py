@@ -21,11 +21,17 @@ _EXPORTS = {
     "SyntheticMovie": "flowroi.synthetic",
     "UnsupportedFormatError": "flowroi.errors",
     "VerificationError": "flowroi.errors",
-    "compress": "flowroi.pipeline",
+    "compress": "flowroi.compression",
     "decode": "flowroi.codec",
     "encode": "flowroi.codec",
     "extract_roi": "flowroi.roi",
+    "Plate": "flowroi.plates",
+    "PlateArchive": "flowroi.archives.plate",
+    "PlateReport": "flowroi.plates.report",
+    "Position": "flowroi.plates",
     "open_archive": "flowroi.archives",
+    "open_plate": "flowroi.plates",
+    "open_plate_archive": "flowroi.archives.plate",
     "open_source": "flowroi.sources",
     "synthetic_movie": "flowroi.synthetic",
     "verify": "flowroi.verification",
@@ -37,8 +43,11 @@ if TYPE_CHECKING:
     from flowroi import errors as errors
     from flowroi.archives import Archive as Archive
     from flowroi.archives import open_archive as open_archive
+    from flowroi.archives.plate import PlateArchive as PlateArchive
+    from flowroi.archives.plate import open_plate_archive as open_plate_archive
     from flowroi.codec import decode as decode
     from flowroi.codec import encode as encode
+    from flowroi.compression import compress as compress
     from flowroi.errors import CorruptDataError as CorruptDataError
     from flowroi.errors import FlowRoIError as FlowRoIError
     from flowroi.errors import InvalidParameterError as InvalidParameterError
@@ -50,7 +59,10 @@ if TYPE_CHECKING:
     from flowroi.errors import VerificationError as VerificationError
     from flowroi.params import EncodeParams as EncodeParams
     from flowroi.params import RoiParams as RoiParams
-    from flowroi.pipeline import compress as compress
+    from flowroi.plates import Plate as Plate
+    from flowroi.plates import Position as Position
+    from flowroi.plates import open_plate as open_plate
+    from flowroi.plates.report import PlateReport as PlateReport
     from flowroi.report.compression import CompressionReport as CompressionReport
     from flowroi.roi import extract_roi as extract_roi
     from flowroi.sources import open_source as open_source

@@ -37,9 +37,11 @@ class Job:
     measure: bool = False
     pattern: str | None = None
     channel: int | None = None
+    wells: tuple[str, ...] = ()
+    skip_failed: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("soft_weights", "keep_masks", "overwrite", "dry_run", "measure"):
+        for name in ("soft_weights", "keep_masks", "overwrite", "dry_run", "measure", "skip_failed"):
             if not isinstance(getattr(self, name), bool):
                 raise InvalidParameterError(f"{name} is {getattr(self, name)!r}; expected True or False")
         if self.format is not None and self.format not in FORMATS:
@@ -63,6 +65,9 @@ class Job:
         check_choice("rate_control", self.rate_control, get_args(RateControl))
         if self.workers is not None:
             check_integer("workers", self.workers, low=1, high=1024)
+        if isinstance(self.wells, str) or not all(isinstance(well, str) for well in self.wells):
+            raise InvalidParameterError(f"wells is {self.wells!r}; expected several, such as ('A1', 'B/3/0')")
+        object.__setattr__(self, "wells", tuple(self.wells))
         if self.channel is not None:
             check_integer("channel", self.channel, low=0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from pathlib import Path
@@ -16,11 +17,15 @@ from flowroi.errors import CorruptDataError, InvalidParameterError, MissingInput
 from flowroi.params import RoiMethod, RoiParams
 from flowroi.roi import FrameRoi, RoiDiagnostics, iter_roi
 from flowroi.sources.base import Source
+from flowroi.sources.files import InputFile, located
+from flowroi.sources.raster import check_png_chunks, png_size
 
 Frame = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
 # Frames after its own from which the fused method has most of what it will ever know.
 _ENOUGH_AHEAD = 2
+# What the chunks of a PNG beside its pixels may take.
+_MAX_EXTRA_BYTES = 1 << 24
 
 
 def check_roi_method(method: str) -> None:
@@ -71,14 +76,27 @@ def read_mask(folder: Path, name: str, shape: tuple[int, ...], t: int) -> Mask:
     MissingInputError, CorruptDataError, InvalidParameterError
         If the mask is missing, unreadable, or of another size than the frame.
     """
-    file = _mask_file(folder, name, t)
-    mask = cv2.imdecode(np.frombuffer(file.read_bytes() or b"\0", np.uint8), cv2.IMREAD_UNCHANGED)
-    if mask is None:
-        raise CorruptDataError("the mask cannot be decoded", path=file, frame=t)
-    if mask.shape != shape:
-        raise InvalidParameterError(
-            f"the mask has shape {mask.shape}; expected {shape}, the frame's", path=file, frame=t
+    file = InputFile.find(_mask_file(folder, name, t), frame=t)
+    if file.size_bytes > 8 * math.prod(shape) + _MAX_EXTRA_BYTES:
+        raise CorruptDataError(
+            f"the mask is a file of {file.size_bytes} bytes; expected a PNG of {shape[0]}x{shape[1]} pixels; not read",
+            path=file.path,
+            frame=t,
         )
+    with file.open(frame=t) as handle:
+        data = handle.read()
+    with located(file.path, t):
+        declared = png_size(data)
+        if declared != shape:
+            raise InvalidParameterError(
+                f"the mask is {declared[0]}x{declared[1]} (rows x columns); expected {shape[0]}x{shape[1]}, the frame's "
+                "size; nothing was cropped or scaled: make the mask again from this frame"
+            )
+        check_png_chunks(data)
+        mask = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        if mask is None or mask.shape != shape:
+            seen = "cannot be decoded" if mask is None else f"decodes to shape {mask.shape}"
+            raise CorruptDataError(f"the mask {seen}; expected grey, {shape[0]}x{shape[1]}: make it again")
     return np.asarray(mask, np.bool_)
 
 

@@ -26,7 +26,7 @@ from flowroi.codec import EncodedFrame, encode_frame
 from flowroi.codec.encoder import ROUNDING_NOISE
 from flowroi.codec.proof import check_unchanged, prove
 from flowroi.errors import FlowRoIError
-from flowroi.job import Job, parse_options
+from flowroi.job import Job, Settings, parse_options
 from flowroi.masks import frames_for_one, frames_with_masks, mask_folder
 from flowroi.output import check_target, refuse_overlap
 from flowroi.params import EncodeParams, RoiParams
@@ -65,18 +65,18 @@ def compress(
     source : path or ndarray
         What `open_source` reads.
     target : path
-        `NAME.ome.tif`, or a folder for JP2 files; `NAME.mkv`, `NAME.mp4` or a folder of MKV files with the codecs of
-        videos.
+        `NAME.ome.tif`, `NAME.ome.zarr`, or a folder for JP2 files; `NAME.mkv`, `NAME.mp4` or a folder of MKV files with
+        the codecs of videos.
     progress : callable, optional
         Called with (frames done, frames in all).
     **options
         Fields of `EncodeParams` and `RoiParams`, and: `roi_method` ("fused", "flow", "none" or a folder of masks
         named `<frame>_roi.png` or `<frame>.png`), `soft_weights` (the quality falls off with the confidence of `fused`
         instead of ending at the mask), `rate_control` ("movie": `rate` limits all frames together, and they
-        share it at even quality; "frame": it limits each), `format` ("ome-tiff" or "jp2"), `workers` (threads, all
-        cores by default; the archive does not depend on it), `keep_masks`, `overwrite`, `dry_run` (predict size and
-        time from a sample of frames, write nothing), `measure` (PSNR in the RoI), `pattern` and `channel` (see
-        `open_source`).
+        share it at even quality; "frame": it limits each), `format` ("ome-tiff", "ome-zarr", "ome-zarr-0.4" or
+        "jp2"), `workers` (threads, all cores by default; the archive does not depend on it), `keep_masks`,
+        `overwrite`, `dry_run` (predict size and time from a sample of frames, write nothing), `measure` (PSNR in the
+        RoI), `pattern` and `channel` (see `open_source`).
         With `codec` "av1" or "hevc" (default "jpeg2000") frames are coded from one to the next: `preset` (the higher,
         the faster), `gop` (frames from key frame to key frame, 64) and `background` (what becomes of it outside the
         RoI: "fill", "plate" or "none"). A run that breaks off is gone on with by the same call.
@@ -110,37 +110,44 @@ def compress(
     >>> report.frames, report.raw_bytes
     (2, 2048)
     """
-    started = time.perf_counter()
     settings = parse_options(options)
-    target, job = Path(target), settings.job
+    with open_source(source, pattern=settings.job.pattern, channel=settings.job.channel) as opened:
+        return compress_movie(opened, Path(target), settings, progress)
+
+
+def compress_movie(
+    opened: Source, target: Path, settings: Settings, progress: Progress | None = None
+) -> CompressionReport:
+    """Do what `compress` does, with a movie that is open already and settings that were checked."""
+    started = time.perf_counter()
+    job = settings.job
     if job.codec != "jpeg2000":
         from flowroi.sequence.pipeline import compress_sequence
 
-        return compress_sequence(source, target, settings, progress)
+        return compress_sequence(opened, target, settings, progress)
     archive_format = format_of(target, job.format)
-    with open_source(source, pattern=job.pattern, channel=job.channel) as opened:
-        inputs = [opened.path, mask_folder(job.roi_method)]
-        refuse_overlap(target, inputs)
-        plan = Plan(opened, settings)
-        if not (job.dry_run or job.overwrite):
-            manifest = finished_before(target, plan)
-            if manifest is not None:
-                seconds = time.perf_counter() - started
-                return CompressionReport.of_manifest(manifest, str(opened.path or opened.name), target, seconds)
-        check_target(target, inputs=inputs, overwrite=job.overwrite, replaceable=("*",))
-        refuse_foreign(target)
-        encode_params = replace(
-            settings.encode,
-            container=container_of(archive_format),
-            significant_bits=settings.encode.significant_bits or opened.significant_bits,
-        )
-        earlier = earlier_losses(opened.path)
-        notes = list(settings.notes)
-        if earlier[0]:
-            notes.append(ALREADY_LOSSY)
-        run = _Run(opened, target, archive_format, job, plan, encode_params, settings.roi, earlier, notes, progress)
-        with opencv_threads(1):
-            return run.predict() if job.dry_run else run.write()
+    inputs = [opened.path, mask_folder(job.roi_method)]
+    refuse_overlap(target, inputs)
+    plan = Plan(opened, settings)
+    if not (job.dry_run or job.overwrite):
+        manifest = finished_before(target, plan)
+        if manifest is not None:
+            seconds = time.perf_counter() - started
+            return CompressionReport.of_manifest(manifest, str(opened.path or opened.name), target, seconds)
+    check_target(target, inputs=inputs, overwrite=job.overwrite, replaceable=("*",))
+    refuse_foreign(target)
+    encode_params = replace(
+        settings.encode,
+        container=container_of(archive_format),
+        significant_bits=settings.encode.significant_bits or opened.significant_bits,
+    )
+    earlier = earlier_losses(opened.path)
+    notes = list(settings.notes)
+    if earlier[0]:
+        notes.append(ALREADY_LOSSY)
+    run = _Run(opened, target, archive_format, job, plan, encode_params, settings.roi, earlier, notes, progress)
+    with opencv_threads(1):
+        return run.predict() if job.dry_run else run.write()
 
 
 @dataclass(frozen=True, slots=True)
@@ -411,9 +418,6 @@ class _Run:
             encode_settings["noise_sigma"] = round(self.noise_sigma, 4)
         method = None if self.encode_params.lossless == "all" else "ISO_15444_1"
         versions = codec_versions()
-        roi = roi_settings(self.job, self.roi_params)
-        if self.job.roi_method != "none":
-            roi["masks_sha256"] = self.masks.hexdigest()
         return {
             "flowroi": versions.pop("flowroi"),
             "codecs": versions,
@@ -421,7 +425,8 @@ class _Run:
             "source": self.plan.source,
             "settings": self.plan.settings,
             "gaps": gaps_of(self.source),
-            "roi": roi,
+            "roi": roi_settings(self.job, self.roi_params),
+            "masks_sha256": None if self.job.roi_method == "none" else self.masks.hexdigest(),
             "roi_share": self._roi_share(),
             "encode": encode_settings,
             "warnings": self._warnings(),

@@ -16,7 +16,7 @@ from flowroi.masks import digest_of_masks, mask_folder
 from flowroi.sources import Source
 
 # Of a job, what decides on no byte of an archive.
-_WITHOUT_EFFECT = ("workers", "overwrite", "dry_run", "measure")
+_WITHOUT_EFFECT = ("workers", "overwrite", "dry_run", "measure", "wells", "skip_failed")
 _MOST_NAMED = 5
 
 
@@ -32,7 +32,7 @@ class Plan:
 
     def __init__(self, source: Source, settings: Settings) -> None:
         self._opened = source
-        self.settings = _settings_of(settings, source.frame_names)
+        self.settings = settings_of(settings, source.frame_names)
 
     @cached_property
     def source(self) -> dict[str, Any]:
@@ -49,7 +49,7 @@ class Plan:
         return facts
 
 
-def _settings_of(settings: Settings, frame_names: tuple[str, ...]) -> dict[str, Any]:
+def settings_of(settings: Settings, frame_names: tuple[str, ...]) -> dict[str, Any]:
     """Return every setting that decides on a byte, ready for JSON; masks that are given count by their content."""
     job = {name: value for name, value in asdict(settings.job).items() if name not in _WITHOUT_EFFECT}
     masks = mask_folder(settings.job.roi_method)

@@ -1,4 +1,4 @@
-"""A small movie, its streams, and archives of both formats."""
+"""A small movie, its streams, and archives of every format."""
 
 import numpy as np
 import pytest
@@ -18,9 +18,14 @@ CONTENT = {
     "gaps": [],
     "roi": {"method": "none"},
     "roi_share": 1.0,
+    "masks_sha256": None,
     "encode": {"rate": 3},
     "warnings": [],
 }
+
+NAMES = {"ome-tiff": "a.ome.tif", "ome-zarr": "a.ome.zarr", "ome-zarr-0.4": "b.ome.zarr", "jp2": "a"}
+# Of a folder, where frame `t` is.
+FRAME_FILES = {"ome-zarr": "0/c/0/0/0/0/0", "ome-zarr-0.4": "0/{t}/0/0/0/0", "jp2": "t{t:03d}.jp2"}
 
 
 class Maker:
@@ -49,7 +54,7 @@ class Maker:
         return ArchiveLayout(**values | changes)
 
     def write(self, archive_format, frames, name=None, masks=None, overwrite=False, **changes):
-        target = self.folder / (name or ("a.ome.tif" if archive_format == "ome-tiff" else "a"))
+        target = self.folder / (name or NAMES[archive_format])
         layout = self.layout(frames, keep_masks=masks is not None, **changes)
         with create_archive(target, archive_format, layout, overwrite=overwrite) as writer:
             for t, frame in enumerate(frames):
@@ -59,11 +64,15 @@ class Maker:
         return target
 
 
+def file_of_frame(path, archive_format, t):
+    return path if path.is_file() else path / FRAME_FILES[archive_format].format(t=t)
+
+
 @pytest.fixture
 def maker(tmp_path):
     return Maker(tmp_path)
 
 
-@pytest.fixture(params=["ome-tiff", "jp2"])
+@pytest.fixture(params=NAMES)
 def archive_format(request):
     return request.param

@@ -8,11 +8,11 @@ import zlib
 import pytest
 
 import flowroi
-from flowroi.archives.export import export
 from flowroi.archives.manifest import COMPLETE_NAME, MANIFEST_NAME, complete_mark, sha256
 from flowroi.archives.trailer import append_manifest, read_manifest
 from flowroi.cli.app import run
 from flowroi.errors import CorruptDataError, FlowRoIError
+from flowroi.exports import export
 
 ABSENT = object()
 STRANGE = (None, -1, 0, 1.5, 10**30, float("nan"), True, "x", "../../x", [], {}, [1], ABSENT)

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
+import zarr
 
 import flowroi
 
@@ -26,7 +27,7 @@ def test_to_a_tiff_that_needs_no_jpeg_2000(flow, archive, decoded):
 
 def test_to_png_files(flow, archive, decoded, tmp_path):
     assert flow("decompress", archive, "-o", "out").code == 0
-    files = sorted((tmp_path / "out").iterdir())
+    files = sorted((tmp_path / "out").glob("*.png"))
     assert [file.name for file in files] == ["t000.png", "t001.png", "t002.png", "t003.png"]
     assert np.array_equal(np.stack([cv2.imread(str(f), cv2.IMREAD_UNCHANGED) for f in files]), decoded)
 
@@ -92,3 +93,44 @@ def test_what_is_no_archive_says_so(flow, movie, tmp_path):
         result = flow("decompress", source, "-o", "out.tif")
         assert result.code == 1
         assert str(source) in result.err
+
+
+def test_to_ome_zarr(flow, archive, decoded):
+    (report,) = flow("decompress", archive, "-o", "out.ome.zarr", "--json").objects
+    assert report["format"] == "ome-zarr"
+    assert np.array_equal(zarr.open_group("out.ome.zarr", mode="r")["0"][:, 0, 0], decoded)
+    assert flow("decompress", archive, "-o", "out", "--format", "ome-zarr-0.4").code == 0
+    assert zarr.open_group("out", mode="r").metadata.zarr_format == 2
+
+
+def test_for_h4tracks(flow, archive, decoded, tmp_path):
+    result = flow("decompress", archive, "-o", "out.zarr", "--for", "h4tracks", "--json")
+    assert "tracking_data is empty" in result.err
+    assert result.objects[0]["warnings"]
+    labels = np.zeros(decoded.shape, np.uint16)
+    labels[:, 10:20, 10:20] = 4
+    np.save(tmp_path / "labels.npy", labels)
+    result = flow(
+        *("decompress", archive, "-o", "out.zarr", "--for", "h4tracks", "--overwrite"),
+        *("--labels", "labels.npy", "--labels-are-tracks"),
+    )
+    assert (result.code, result.err) == (0, "")
+    group = zarr.open_group("out.zarr", mode="r")
+    assert np.array_equal(group["raw_data"][:], decoded)
+    assert np.array_equal(group["segmentation_data"][:], labels)
+    assert group["tracking_data"].shape == (4, 4)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("out.zarr", "--for", "imagej"),
+        ("out.zarr", "--for", "h4tracks", "--format", "tiff"),
+        ("out.zarr", "--format", "h4tracks"),
+        ("out.tif", "--for", "h4tracks"),
+        ("out.tif", "--labels", "."),
+    ],
+)
+def test_options_that_do_not_fit_are_usage_errors(flow, archive, tmp_path, options):
+    assert flow("decompress", archive, "-o", *options).code == 2
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("out")] == []

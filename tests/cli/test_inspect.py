@@ -9,7 +9,7 @@ def test_text_for_people(flow, archive, movie):
     result = flow("inspect", archive)
     assert result.code == 0
     assert "4 frames of 120x160 uint8" in result.out
-    assert "yes (ISO_15444_1), rates 10" in result.out
+    assert "yes: ISO_15444_1 10" in result.out
     assert "roi_threshold=auto" in result.out
     assert hashlib.sha256(movie.read_bytes()).hexdigest() in result.out
     assert f"flowroi {flowroi.__version__}" in result.out

@@ -16,7 +16,12 @@ def test_compress_inspect_decompress_evaluate(flow, movie, frames, tmp_path):
     assert "treatment=fill" in text.out
     assert flow("decompress", "a.mkv", "-o", "b.tif").code == 0
     assert tifffile.imread(tmp_path / "b.tif").shape == frames.shape
-    assert flow("compress", movie, "-o", "a.mkv", "--codec", "av1", "--rate", 20).code == 1
+    again = flow("compress", movie, "-o", "a.mkv", "--codec", "av1", "--rate", 20)
+    assert again.code == 0
+    assert "nothing was written" in again.out
+    other = flow("compress", movie, "-o", "a.mkv", "--codec", "av1", "--rate", 30)
+    assert other.code == 1
+    assert "encode.rate: 20.0 there, 30.0 asked for" in other.err
     assert flow("compress", movie, "-o", "a.mkv", "--codec", "av1", "--rate", 20, "--overwrite").code == 0
     report = flow("evaluate", movie, "a.mkv", "-o", "report", "--baseline", "openjpeg", "--workers", 1, "--json")
     assert report.code == 0, report.err

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import tifffile
 
 import flowroi
+from flowroi.archives.atomic import hold
 from flowroi.baselines.openjpeg import OpenJpeg
 from flowroi.errors import InvalidParameterError, OutputExistsError
 from flowroi.experiments import run, workbench
@@ -199,11 +201,12 @@ def test_a_run_that_was_stopped_goes_on(tmp_path, tiny, compressions, monkeypatc
 def test_what_a_killed_run_left_unfinished_goes(tmp_path, tiny):
     movie = default_movie(tmp_path, **TINY)
     (tmp_path / "archives").mkdir()
-    dead, alive = ".a.ome.tif.999999999.flowroi-part", ".a.ome.tif.1.flowroi-part"
+    dead, alive = ".b.ome.tif.flowroi-part", ".a.ome.tif.flowroi-part"
     (tmp_path / "archives" / dead).touch()
-    (tmp_path / "archives" / alive).touch()
+    held = hold(tmp_path / "archives" / alive, folder=False)
     Workbench(movie, tmp_path, None)
     assert [p.name for p in (tmp_path / "archives").iterdir()] == [alive]
+    os.close(held)
 
 
 def test_a_failure_while_writing_leaves_the_earlier_results(tmp_path, tiny, monkeypatch):

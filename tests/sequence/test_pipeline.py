@@ -125,7 +125,7 @@ def test_the_manifest_tells_that_the_background_was_replaced(tmp_path, cells):
     assert any("background" in warning for warning in report.warnings)
     with flowroi.open_archive(tmp_path / "a.mkv") as archive:
         assert archive.manifest["background"]["treatment"] == "fill"
-        assert archive.manifest["lossy_method"] == "AV1"
+        assert archive.manifest["lossy_method"] == ["AV1"]
         assert archive.manifest["lossy_ratio"] == [pytest.approx(report.rate, abs=0.001)]
 
 
@@ -133,7 +133,7 @@ def test_a_folder_gets_a_file_for_each_chunk(tmp_path):
     movie = numbered(frames=26)
     # A group of pictures longer than a chunk is a chunk.
     flowroi.compress(movie, tmp_path / "a", codec="hevc", rate=10, gop=129, roi_method="none")
-    assert sorted(file.name for file in (tmp_path / "a").iterdir()) == ["manifest.json", "t000000.mkv"]
+    assert sorted(file.name for file in (tmp_path / "a").iterdir()) == ["COMPLETE", "manifest.json", "t000000.mkv"]
 
 
 @pytest.fixture

@@ -69,7 +69,8 @@ def test_own_archive_pages_can_be_read_back(tmp_path, movie):
         for stream in streams:
             tiff.write(iter([stream]), shape=(20, 28), dtype=np.uint8, tile=(32, 32), compression=34712, metadata=None)
     with open_source(tmp_path / "a.tif") as source:
-        assert any("JPEG 2000 already" in text for text in source.warnings)
+        assert (np.stack(list(source)) == movie).all()
+        assert not source.losses
 
 
 def test_giant_stream_in_a_small_page_is_refused_before_decoding(tmp_path):
@@ -82,8 +83,8 @@ def test_giant_stream_in_a_small_page_is_refused_before_decoding(tmp_path):
             compression=34712,
             metadata=None,
         )
-    with open_source(tmp_path / "a.tif") as source, pytest.raises(CorruptDataError, match="declares 65536x65536"):
-        source.read(0)
+    with pytest.raises(CorruptDataError, match="declares 65536x65536"):
+        open_source(tmp_path / "a.tif")
 
 
 def test_giant_page_is_refused_before_decoding(tmp_path):

@@ -250,7 +250,7 @@ class Archive(ABC):
 
     def _checked(self, t: int, data: bytes) -> bytes:
         record = self.manifest["frames"][t]
-        if sha256(data) != record["sha256"]:
+        if len(data) != record["size_bytes"] or sha256(data) != record["sha256"]:
             raise CorruptDataError(
                 f"checksum mismatch: {len(data)} bytes stored, {record['size_bytes']} written", path=self.path, frame=t
             )

@@ -208,6 +208,7 @@ _COMMON: dict[str, _Check] = {
     "lossy_method": _list_of(_is_text),
     "lossy_ratio": _list_of(_is_number_or_null),
     "roi": lambda value: isinstance(value, dict) and _is_text(value.get("method")),
+    "masks_sha256": lambda value: value is None or _is_digest(value),
     "encode": _is_mapping,
     "source": _is_mapping,
     "settings": lambda value: value is None or isinstance(value, dict),

@@ -45,7 +45,8 @@ def opened_regular(path: Path, *, follow: bool = False) -> Iterator[BinaryIO]:
 def read_regular(path: Path, most_bytes: int) -> bytes:
     """Return a file's bytes, at most so many and one; see `opened_regular` for what it raises."""
     with opened_regular(path) as file:
-        data = file.read(most_bytes + 1)
+        # A manifest may claim any size; no more than what is there is allocated.
+        data = file.read(min(most_bytes, os.fstat(file.fileno()).st_size) + 1)
     if len(data) > most_bytes:
         raise CorruptDataError(f"has more than the {most_bytes} bytes that it can have", path=path)
     return data

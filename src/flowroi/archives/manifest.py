@@ -186,6 +186,7 @@ def _upgraded(manifest: dict[str, Any]) -> dict[str, Any]:
         "lossy_method": [method] * len(ratios),
         "files": manifest.get("files", []),
         "gaps": [],
+        "masks_sha256": None,
         "settings": None,
     }
 

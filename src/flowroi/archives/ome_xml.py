@@ -93,7 +93,7 @@ def _provenance(manifest: dict[str, Any]) -> dict[str, str]:
         "Lossy image compression": "yes" if manifest["lossy"] else "no",
         "Lossy method": ", ".join(manifest["lossy_method"]),
         "Compression rate": ", ".join("unknown" if r is None else f"{r:.3g}:1" for r in manifest["lossy_ratio"]),
-        "Masks SHA-256": manifest["roi"].get("masks_sha256", ""),
+        "Masks SHA-256": manifest["masks_sha256"] or "",
         "Source": manifest["source"]["name"],
         "Source files": str(len(files)) if files else "",
         "Source SHA-256": files[0]["sha256"] if len(files) == 1 else sha256(canonical_json(files)) if files else "",

@@ -18,7 +18,7 @@ def open_archive(path: str | PathLike[str]) -> Archive:
     Parameters
     ----------
     path : path
-        An OME-TIFF, MKV or MP4 file, or a folder of JP2 or MKV files, that FlowRoI wrote.
+        An OME-TIFF, MKV or MP4 file, an OME-Zarr image group, or a folder of JP2 or MKV files, that FlowRoI wrote.
 
     Returns
     -------
@@ -50,6 +50,10 @@ def _open_folder(place: Path) -> Archive:
         from flowroi.archives.jp2_folder import Jp2FolderArchive
 
         return Jp2FolderArchive(place)
+    if kind in ("ome-zarr", "ome-zarr-0.4"):
+        from flowroi.archives.ome_zarr import OmeZarrArchive
+
+        return OmeZarrArchive(place)
     if kind == VIDEO_FOLDER:
         from flowroi.archives.video import VideoArchive
 

@@ -1,8 +1,8 @@
 """The manifest within a file: in an element behind all the rest that readers of the file's own format pass over.
 
 In videos it is an element that players know how to skip; behind a TIFF file, which is not read in a row, it stands as
-it is. The element's size is decided before the manifest is written, because in MKV it counts in the size of the segment,
-of which the manifest holds the checksum.
+it is. The element's size is decided before the manifest is written, because in MKV it counts in the segment's size, of
+which the manifest holds the checksum.
 """
 
 from __future__ import annotations

@@ -22,7 +22,9 @@ def compress(
     inputs: options.Inputs,
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", help="NAME.ome.tif, .mkv, .mp4 or a folder; a folder for several inputs."),
+        typer.Option(
+            "--output", "-o", help="NAME.ome.tif, .ome.zarr, .mkv, .mp4 or a folder; a folder for several inputs."
+        ),
     ],
     rate: Annotated[
         float | None,
@@ -65,7 +67,10 @@ def compress(
     background: Annotated[
         str | None, typer.Option(help="Of av1 and hevc: what becomes of it: fill (the default), plate or none.")
     ] = None,
-    format: Annotated[str | None, typer.Option(help="ome-tiff or jp2; by default told by the output's name.")] = None,  # noqa: A002
+    format: Annotated[  # noqa: A002
+        str | None,
+        typer.Option(help="ome-tiff, ome-zarr, ome-zarr-0.4 or jp2; by default told by the output's name."),
+    ] = None,
     levels: Annotated[int, typer.Option(help="Wavelet decomposition levels.")] = _ENCODE.levels,
     layers: Annotated[int, typer.Option(help="Quality layers.")] = _ENCODE.layers,
     progression: Annotated[str, typer.Option(help="Order of packets: LRCP, RLCP, RPCL, PCRL or CPRL.")] = (
@@ -109,6 +114,13 @@ def _compress_one(path: Path, target: Path, settings: dict[str, Any], out: Outpu
         report = run(path, target, progress=progress, **settings)
     for warning in report.warnings:
         out.warn(f"{path}: {warning}")
+    if report.unchanged:
+        text = (
+            f"{shown(target)} is there already, made by these settings from {shown(path)}, and intact: {report.frames} "
+            f"frames, rate {report.rate:.1f}:1; nothing was written"
+        )
+        out.result(report.kind, report.summary(), text)
+        return
     head = "would become" if report.dry_run else "->"
     text = (
         f"{shown(path)} {head} {shown(target)}: {report.frames} frames, {size_text(report.raw_bytes)} to "
@@ -158,4 +170,6 @@ def _archive_name(path: Path, archive_format: str | None, codec: str) -> str:
     stem = path.resolve().name if path.is_dir() else path.name.removesuffix(path.suffix).removesuffix(".ome")
     if codec != "jpeg2000":
         return f"{stem}.mkv"
+    if archive_format in ("ome-zarr", "ome-zarr-0.4"):
+        return f"{stem}.ome.zarr"
     return stem if archive_format == "jp2" else f"{stem}.ome.tif"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, cast, get_args
+from typing import Annotated
 
 import typer
 
@@ -12,36 +12,70 @@ from flowroi.cli import options
 from flowroi.cli.output import Output, shown, size_text
 from flowroi.errors import InvalidParameterError
 
+_FOR = "h4tracks"
+
 
 def decompress(
     archive: Annotated[Path, typer.Argument(help="An archive that FlowRoI wrote.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="NAME.tif, or a folder for PNG files.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="NAME.ome.tif, NAME.ome.zarr, or a folder for PNG files.")
+    ],
     frames: Annotated[str | None, typer.Option(help="A:B, from frame A up to but not including B.")] = None,
-    format: Annotated[str | None, typer.Option(help="tiff or png; by default told by the output's name.")] = None,  # noqa: A002
+    format: Annotated[  # noqa: A002
+        str | None,
+        typer.Option(help="tiff, png, ome-zarr (0.5) or ome-zarr-0.4; by default told by the output's name."),
+    ] = None,
+    for_program: Annotated[
+        str | None,
+        typer.Option("--for", help=f"{_FOR}: what MMV_H4Tracks loads, as NAME.ome.zarr or NAME.zarr.", metavar="NAME"),
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help=f"With --for {_FOR}: the cells, a folder of label images, TIFF or .npy.")
+    ] = None,
+    labels_are_tracks: Annotated[
+        bool, typer.Option("--labels-are-tracks", help="A cell has the same number in all frames of --labels.")
+    ] = False,
     overwrite: options.Overwrite = False,
     config: options.Config = None,  # noqa: ARG001 - read by its callback
     as_json: options.Json = False,
 ) -> None:
     """Write an archive's frames without further loss, for tools that read no JPEG 2000."""
     from flowroi.archives import open_archive
-    from flowroi.archives.export import ExportFormat, export
+    from flowroi.exports import export, export_format
     from flowroi.report.compression import size_on_disk
 
     out = Output(as_json=as_json)
-    if format not in (None, *get_args(ExportFormat)):
-        raise InvalidParameterError(f"format is {format!r}; expected one of {', '.join(get_args(ExportFormat))}")
-    kind = cast("ExportFormat | None", format)
+    if for_program not in (None, _FOR):
+        raise InvalidParameterError(f"for is {for_program!r}; expected {_FOR}")
+    if for_program is not None and format is not None:
+        raise InvalidParameterError("format and for are both given; what a program loads has one format: give one")
+    if format == _FOR:
+        raise InvalidParameterError(f"format is {_FOR!r}; say --for {_FOR}")
+    kind = export_format(output, for_program or format)
     with open_archive(archive) as opened:
         chosen = parse_frames(frames, len(opened))
         with out.progress(archive.name) as progress:
-            export(opened, output, frames=chosen, format=kind, overwrite=overwrite, progress=progress)
+            warnings = export(
+                opened,
+                output,
+                frames=chosen,
+                format=kind,
+                labels=labels,
+                labels_are_tracks=labels_are_tracks,
+                overwrite=overwrite,
+                progress=progress,
+            )
+    for warning in warnings:
+        out.warn(warning)
     size = size_on_disk(output)
     data = {
         "archive": str(archive),
         "target": str(output),
+        "format": kind,
         "first_frame": chosen.start,
         "frames": len(chosen),
         "file_bytes": size,
+        "warnings": warnings,
     }
     out.result("export", data, f"{shown(archive)} -> {shown(output)}: {len(chosen)} frames, {size_text(size)}")
 

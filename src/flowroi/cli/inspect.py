@@ -53,9 +53,7 @@ def _text(summary: dict[str, Any], manifest: dict[str, Any], sizes: list[int]) -
         "size": f"{size_text(summary['raw_bytes'])} to {size_text(summary['stored_bytes'])}, rate "
         f"{summary['rate']:.1f}:1, frames of {min(sizes)} to {max(sizes)} bytes; the archive adds "
         f"{summary['overhead']:.1%}{' with its masks' if manifest['masks_kept'] else ''}",
-        "lossy": f"yes ({manifest['lossy_method']}), rates {_rates(manifest['lossy_ratio'])}"
-        if manifest["lossy"]
-        else "no",
+        "lossy": f"yes: {_losses(manifest)}" if manifest["lossy"] else "no",
         "roi": _settings(manifest["roi"]),
         "encode": _settings(manifest["encode"]),
         **({"sequence": _settings(manifest["sequence"])} if "sequence" in manifest else {}),
@@ -77,8 +75,9 @@ def _known(value: float | None, unit: str) -> str:
     return f"{value:g} {unit}" if value is not None else f"unknown {unit}"
 
 
-def _rates(rates: list[float]) -> str:
-    return ", then ".join(f"{rate:g}:1" for rate in rates)
+def _losses(manifest: dict[str, Any]) -> str:
+    pairs = zip(manifest["lossy_method"], manifest["lossy_ratio"], strict=True)
+    return ", then ".join(f"{method} {'at an unknown rate' if r is None else f'{r:g}:1'}" for method, r in pairs)
 
 
 def _source_text(source: dict[str, Any]) -> str:

@@ -37,7 +37,7 @@ def read_header(data: bytes) -> StreamHeader:
     >>> read_header(encode(np.zeros((3, 5), np.uint8), lossless="all"))
     StreamHeader(width=5, height=3, components=1, bit_depth=8, signed=False)
     """
-    start = _codestream_offset(data)
+    start = codestream_offset(data)
     siz = data[start + 4 : start + 4 + 41]
     if data[start : start + 4] != _SOC_SIZ or len(siz) < 41:
         raise CorruptDataError(f"not a JPEG 2000 stream: {data[:8].hex(' ') or 'no bytes'} at its start, no SIZ marker")
@@ -66,8 +66,16 @@ def check_limits(header: StreamHeader, max_pixels: int) -> None:
         )
 
 
-def _codestream_offset(data: bytes) -> int:
-    """Offset of the contiguous codestream: 0, or behind the boxes of a JP2 file (Annex I)."""
+def codestream_offset(data: bytes) -> int:
+    """Return the offset of the contiguous codestream: 0, or behind the boxes of a JP2 file (Annex I).
+
+    Raises
+    ------
+    CorruptDataError
+        If there is none, or the boxes are damaged.
+    UnsupportedFormatError
+        If a palette makes up to 255 components of the one that is coded.
+    """
     if data[: len(_SIGNATURE_BOX)] != _SIGNATURE_BOX:
         return 0
     offset = 0
@@ -81,5 +89,7 @@ def _codestream_offset(data: bytes) -> int:
             return offset + head
         if length < head:
             break
+        if kind == b"jp2h" and b"pclr" in data[offset : min(offset + length, len(data))]:
+            raise UnsupportedFormatError("the JP2 file has a palette; expected grey: save it as grey; not decoded")
         offset += length
     raise CorruptDataError("the JP2 file has no codestream box: it is cut short, or its boxes are damaged")

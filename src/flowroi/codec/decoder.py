@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from flowroi.codec.codestream import check_limits, read_header
+from flowroi.codec.structure import check_structure
 from flowroi.errors import CorruptDataError
-
-DEFAULT_MAX_PIXELS = 2**30
+from flowroi.limits import DEFAULT_MAX_PIXELS as DEFAULT_MAX_PIXELS
 
 
 def decode(data: bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> npt.NDArray[Any]:
@@ -21,8 +21,9 @@ def decode(data: bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> npt.NDArray[
     ----------
     data : bytes
         JP2 file or codestream, from any encoder.
-    max_pixels : int, default 2**30
-        A stream that declares more is refused before anything is allocated.
+    max_pixels : int, default 2**28
+        A stream that declares more is refused before anything is allocated, and so is one of more tiles, precincts or
+        code-blocks than its pixels are worth (see `check_structure`).
 
     Returns
     -------
@@ -45,6 +46,7 @@ def decode(data: bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> npt.NDArray[
     """
     header = read_header(data)
     check_limits(header, max_pixels)
+    check_structure(data)
     try:
         frame = np.asarray(imagecodecs.jpeg2k_decode(data))
     except imagecodecs.Jpeg2kError as error:

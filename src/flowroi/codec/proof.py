@@ -17,8 +17,9 @@ Frame = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
 # OpenJPEG computes in floats, and in another order than we: its errors differ from the encoder's own by so much.
 _SHARE, _SQUARES = 0.02, 0.02
-# Where the encoder predicted the error without reconstructing: refinement lets the background err by more.
-_PREDICTED_TIMES, _PREDICTED_SQUARES = 4.0, 4.0
+# Where the encoder did not reconstruct the frame: what it means to do in a RoI errs by less than a flat grey does.
+# The squares are those of eight bits.
+_FLAT_TIMES, _FLAT_SQUARES = 2.0, 64.0
 # dB, for the same reason.
 _DECIBELS = 0.05
 
@@ -83,20 +84,23 @@ def _check_errors(
             raise _unproven("it is to be exact, and is not")
         return
     squares = _squares(frame, decoded)
-    if exact == "roi" and mask is not None and squares[mask].any():
-        raise _unproven("its RoI is to be exact, and is not")
-    if limit_mse is not None and exact is None:
-        inside = squares if mask is None or not mask.any() else squares[mask]
-        reached = float(inside.mean(dtype=np.float64))
-        if reached > limit_mse * 10 ** (_DECIBELS / 10) + _SQUARES:
-            raise _unproven(f"the squared error in its RoI is {reached:.3g}; at most {limit_mse:.3g} was asked for")
-    error = float(squares.mean(dtype=np.float64))
-    stats, scale = encoded.stats, 4.0 ** max((params.significant_bits or 8) - 8, 0)
+    counts = np.ones(frame.shape, np.bool_) if mask is None or not mask.any() else mask
+    if exact == "roi":
+        if mask is not None and squares[mask].any():
+            raise _unproven("its RoI is to be exact, and is not")
+        return
+    reached = float(squares[counts].mean(dtype=np.float64))
+    if limit_mse is not None and reached > limit_mse * 10 ** (_DECIBELS / 10) + _SQUARES:
+        raise _unproven(f"the squared error in its RoI is {reached:.3g}; at most {limit_mse:.3g} was asked for")
+    stats = encoded.stats
     if stats.mse is not None:
+        error = float(squares.mean(dtype=np.float64))
         if abs(error - stats.mse) > _SHARE * stats.mse + _SQUARES:
             raise _unproven(f"its squared error is {error:.4g}; the encoder reconstructed it to {stats.mse:.4g}")
-    elif error > _PREDICTED_TIMES * stats.predicted_mse + _PREDICTED_SQUARES * scale:
-        raise _unproven(f"its squared error is {error:.4g}; the encoder predicted {stats.predicted_mse:.4g}")
+        return
+    flat = _FLAT_SQUARES * 4.0 ** ((params.significant_bits or 8) - 8)
+    if reached > _FLAT_TIMES * float(frame[counts].var(dtype=np.float64)) + flat:
+        raise _unproven(f"the squared error in its RoI is {reached:.4g}, more than that of a flat grey")
 
 
 def _squares(frame: Frame, decoded: Frame) -> npt.NDArray[np.float32]:

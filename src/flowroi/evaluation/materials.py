@@ -73,7 +73,7 @@ def coded_text(archive: Archive) -> str:
     if archive.independent_frames:
         return "JPEG 2000, each frame alone"
     background = background_of(archive)
-    return f"{manifest.get('lossy_method', 'video')} from frame to frame, background: {background or 'as recorded'}"
+    return f"{manifest['lossy_method'][-1]} from frame to frame, background: {background or 'as recorded'}"
 
 
 def background_of(archive: Archive) -> str | None:

@@ -18,6 +18,8 @@ _WELL = re.compile(r"(?:[Ww]ell_?)?([A-P][0-9]{1,2})(?:_(?:f|field|s|site|p|pos)
 _ROW = re.compile(r"[A-P]")
 _COLUMN = re.compile(r"[0-9]{1,2}")
 _FIELD = re.compile(r"(?:f|F|field|Field|s|S|site|p|P|pos|xy|XY|point|Point)?_?([0-9]{1,5})")
+# A plate that we compressed may be an input again.
+_OF_A_PLATE = ("plate.json", "COMPLETE")
 _MAX_TOLD = 5
 
 
@@ -65,7 +67,7 @@ def wells_in(folder: Path) -> Wells:
         position = _named(_stem(name))
         if position is not None and is_movie_file(folder / name):
             found.append((name, position))
-        else:
+        elif name not in _OF_A_PLATE:
             others.append(name)
     return Wells(tuple(found), tuple(others))
 

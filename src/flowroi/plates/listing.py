@@ -32,10 +32,18 @@ def entries_of(folder: Path) -> tuple[list[str], list[str]]:
         with os.scandir(folder) as found:
             for entry in found:
                 if is_finished(entry.name):
-                    (folders if entry.is_dir() else others).append(entry.name)
+                    (folders if _is_folder(entry) else others).append(entry.name)
     except OSError as error:
         raise MissingInputError(f"the folder cannot be read ({error.strerror})", path=folder) from error
     return sorted(folders), sorted(others)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        # A link to itself: what it is will be told by who wants it.
+        return False
 
 
 def files_below(folder: Path, *, deep: bool) -> list[str]:

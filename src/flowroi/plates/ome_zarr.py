@@ -23,6 +23,11 @@ _MAX_WELLS = 1536
 _PART = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
+def is_zarr_group(path: Path) -> bool:
+    """Whether a folder is a Zarr group or array, of whatever kind, damaged or not."""
+    return any((path / name).exists() for name in ("zarr.json", ".zgroup", ".zattrs", ".zarray"))
+
+
 def is_plate_group(path: Path) -> bool:
     """Whether a folder is the Zarr group of a plate; what cannot be read is none."""
     try:
@@ -59,9 +64,9 @@ def open_plate_group(path: Path, *, channel: int | None, max_pixels: int) -> Pla
             positions.add(Position(well), where, partial(_missing, path / where))
             continue
         for image, field in _images(path, where, warnings):
-            positions.add(
-                Position(well, field), image, _opener(path / image, Position(well, field), channel, max_pixels)
-            )
+            position = Position(well, field)
+            opener = movie_opener(path / image, position, channel=channel, max_pixels=max_pixels)
+            positions.add(position, image, opener)
     name = plate.get("name")
     stem = name if isinstance(name, str) and name else path.resolve().name.removesuffix(".zarr").removesuffix(".ome")
     return Plate(safe_stem(text_name(stem[:255])), path, positions.openers, tuple(dict.fromkeys(warnings)))

@@ -10,7 +10,7 @@ from flowroi.params import check_integer
 from flowroi.plates.base import Plate
 from flowroi.plates.folder import plate_of_wells, wells_in
 from flowroi.plates.listing import files_below
-from flowroi.plates.ome_zarr import is_plate_group, open_plate_group
+from flowroi.plates.ome_zarr import is_zarr_group, open_plate_group
 from flowroi.plates.pattern import plate_of_names
 from flowroi.plates.recognise import instrument_of, is_deep, named_pattern
 
@@ -65,7 +65,7 @@ def open_plate(
     folder = Path(path)
     if not folder.is_dir():
         raise MissingInputError("there is no such folder; expected a plate", path=folder)
-    if is_plate_group(folder):
+    if is_zarr_group(folder):
         if pattern is not None:
             raise InvalidParameterError("pattern is given for an OME-Zarr plate; its metadata tells the wells")
         return open_plate_group(folder, channel=channel, max_pixels=max_pixels)

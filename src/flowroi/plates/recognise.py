@@ -8,7 +8,7 @@ from pathlib import Path
 from flowroi.errors import FlowRoIError
 from flowroi.plates.folder import wells_in
 from flowroi.plates.listing import entries_of, files_below
-from flowroi.plates.ome_zarr import is_plate_group
+from flowroi.plates.ome_zarr import is_plate_group, is_zarr_group
 from flowroi.plates.pattern import known_scheme, positions_in
 from flowroi.plates.router import NamePattern
 from flowroi.sources.folder import image_names
@@ -38,8 +38,7 @@ def is_plate(path: str | os.PathLike[str], pattern: str | None = None) -> bool:
             return False
         if is_plate_group(folder):
             return True
-        names = entries_of(folder)[1]
-        if any(name in names for name in ("zarr.json", "manifest.json")) or (folder / ".zgroup").exists():
+        if is_zarr_group(folder) or "manifest.json" in entries_of(folder)[1]:
             # An image group, or an archive of a movie.
             return False
         named = named_pattern(pattern)

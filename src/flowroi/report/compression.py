@@ -33,7 +33,7 @@ class CompressionReport:
     ----------
     source, target : str
     format : str
-        "ome-tiff" or "jp2".
+        "ome-tiff", "ome-zarr", "ome-zarr-0.4" or "jp2".
     frames : int
     raw_bytes : int
         Pixels × bytes per stored sample, of all frames.

@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,7 @@ from flowroi.sequence.encoder import CRF_RANGE, FINEST_PRESET, SequenceCodec, Se
 from flowroi.sequence.search import Goal
 from flowroi.sequence.treated import Treated
 from flowroi.sequence.work import Work
-from flowroi.sources import Source, open_source
+from flowroi.sources import Source
 from flowroi.sources.checks import FrameChecks
 from flowroi.versions import codec_versions
 
@@ -48,31 +47,30 @@ _KNOWN = ("rate", "psnr", "noise", "significant_bits", "container")
 
 
 def compress_sequence(
-    source: str | PathLike[str] | Frame,
+    opened: Source,
     target: Path,
     settings: Settings,
     progress: Callable[[int, int], None] | None,
 ) -> CompressionReport:
-    """Do what `compress` does with the codecs of videos; see there."""
+    """Do what `compress_movie` does with the codecs of videos; see there."""
     started = time.perf_counter()
     _check(target, settings)
     need("av", extra="video")
     job = settings.job
-    with open_source(source, pattern=job.pattern, channel=job.channel) as opened:
-        inputs = [opened.path, mask_folder(job.roi_method)]
-        refuse_overlap(target, inputs)
-        plan = Plan(opened, settings)
-        if not (job.dry_run or job.overwrite):
-            manifest = finished_before(target, plan)
-            if manifest is not None:
-                Work.clear_away(target)
-                seconds = time.perf_counter() - started
-                return CompressionReport.of_manifest(manifest, str(opened.path or opened.name), target, seconds)
-        check_target(target, inputs=inputs, overwrite=job.overwrite, replaceable=("*",))
-        refuse_foreign(target)
-        with opencv_threads(1):
-            run = _Run(opened, target, settings, plan, progress)
-            return run.predict() if job.dry_run else run.write()
+    inputs = [opened.path, mask_folder(job.roi_method)]
+    refuse_overlap(target, inputs)
+    plan = Plan(opened, settings)
+    if not (job.dry_run or job.overwrite):
+        manifest = finished_before(target, plan)
+        if manifest is not None:
+            Work.clear_away(target)
+            seconds = time.perf_counter() - started
+            return CompressionReport.of_manifest(manifest, str(opened.path or opened.name), target, seconds)
+    check_target(target, inputs=inputs, overwrite=job.overwrite, replaceable=("*",))
+    refuse_foreign(target)
+    with opencv_threads(1):
+        run = _Run(opened, target, settings, plan, progress)
+        return run.predict() if job.dry_run else run.write()
 
 
 def _check(target: Path, settings: Settings) -> None:
@@ -212,9 +210,9 @@ class _Run:
         self, chunks: list[ChunkFacts], frames: list[CodedFrame], stored: int, warnings: list[str]
     ) -> dict[str, Any]:
         encode = self.settings.encode
-        roi = roi_settings(self.settings.job, self.settings.roi)
+        masks = None
         if self.settings.job.roi_method != "none":
-            roi["masks_sha256"] = sha256("".join(frame.mask_sha256 for frame in frames).encode())
+            masks = sha256("".join(frame.mask_sha256 for frame in frames).encode())
         versions = codec_versions()
         crfs = [chunk.crf for chunk in chunks]
         asked = {
@@ -230,7 +228,8 @@ class _Run:
             "source": self.plan.source,
             "settings": self.plan.settings,
             "gaps": gaps_of(self.source),
-            "roi": roi,
+            "roi": roi_settings(self.settings.job, self.settings.roi),
+            "masks_sha256": masks,
             "roi_share": float(np.mean([frame.roi.roi_share for frame in frames])),
             "background": self.treated.describe(),
             "encode": {

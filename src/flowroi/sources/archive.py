@@ -7,6 +7,7 @@ from pathlib import Path
 
 from flowroi.archives import Archive
 from flowroi.errors import UnsupportedFormatError
+from flowroi.losses import Losses
 from flowroi.sources.base import Source
 from flowroi.sources.files import InputFile
 from flowroi.sources.names import safe_stem, safe_stems
@@ -49,6 +50,7 @@ class ArchiveSource(Source):
             significant_bits=manifest["significant_bits"],
             pixel_size_um=manifest["pixel_size_um"],
             frame_interval_s=manifest["frame_interval_s"],
+            losses=Losses.from_manifest(manifest),
             warnings=manifest["warnings"],
         )
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flowroi.errors import CorruptDataError, InvalidParameterError, UnsupportedFormatError
+from flowroi.limits import check_frame_count
 from flowroi.sources.base import Source
 from flowroi.sources.files import InputFile, located
 from flowroi.sources.names import numbered_names, safe_stem
@@ -56,6 +57,7 @@ class ArraySource(Source):
             if movie.size == 0:
                 raise UnsupportedFormatError(f"the array has shape {array.shape}: it holds no frame or no pixel")
             check_size(movie.shape[2], movie.shape[1], max_pixels)
+            check_frame_count(movie.shape[0])
             dtype = check_pixel_type(array.dtype, np.asarray(movie[0]))
         self._movie: npt.NDArray[Any] | None = movie
         super().__init__(
@@ -79,7 +81,7 @@ class ArraySource(Source):
         """
         file = InputFile.find(path)
         with located(path):
-            _check_npy_header(file)
+            _check_npy_header(file, max_pixels)
             try:
                 array = np.load(path, mmap_mode="r", allow_pickle=False)
             except (ValueError, EOFError) as error:
@@ -114,7 +116,7 @@ class ArraySource(Source):
         self._movie = None
 
 
-def _check_npy_header(file: InputFile) -> None:
+def _check_npy_header(file: InputFile, max_pixels: int) -> None:
     """Compare what the header promises with the size of the file, before it is mapped."""
     with file.open() as handle:
         try:
@@ -130,6 +132,9 @@ def _check_npy_header(file: InputFile) -> None:
         raise UnsupportedFormatError(
             "holds Python objects, which are not loaded: they could run code; expected numbers, uint8 or uint16"
         )
+    # Fortran order is stored as any other; a shape of another length is refused when it is looked at as a movie.
+    if len(shape) >= 2:
+        check_size(shape[-1], shape[-2], max_pixels)
     needed = start + math.prod(shape) * dtype.itemsize
     if file.size_bytes < needed:
         frames = shape[0] if len(shape) == 3 else 1

@@ -13,6 +13,8 @@ from typing import Any, Self
 import numpy as np
 
 from flowroi.errors import InvalidParameterError, UnsupportedFormatError
+from flowroi.limits import check_frame_count
+from flowroi.losses import Losses
 from flowroi.sources.checks import FrameChecks
 from flowroi.sources.files import InputFile, located
 from flowroi.sources.names import text_name
@@ -60,6 +62,8 @@ class Source(ABC):
         Seconds from frame to frame, where the input says so.
     frame_names : tuple of str
         One unique stem a frame, fit for file names.
+    losses : Losses
+        The lossy codings that the frames went through before.
     gaps : tuple of Gap
         Where frames are missing, in order; empty where nothing says so.
     """
@@ -75,14 +79,17 @@ class Source(ABC):
         significant_bits: int | None = None,
         pixel_size_um: float | None = None,
         frame_interval_s: float | None = None,
+        losses: Losses | None = None,
         warnings: Sequence[str] = (),
         gaps: Sequence[Gap] = (),
     ) -> None:
+        check_frame_count(shape[0])
         self.name = name
         self.path = path
         self.shape = shape
         self.dtype = dtype
         self.frame_names = frame_names
+        self.losses = losses or Losses()
         self.gaps = tuple(gaps)
         self.pixel_size_um = _positive(pixel_size_um)
         self.frame_interval_s = _positive(frame_interval_s)
@@ -124,7 +131,11 @@ class Source(ABC):
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a user should be told: about the input, and about the frames that were iterated over until now."""
-        return self._warnings + (() if self._checks is None else self._checks.messages())
+        lost = self.losses.warning
+        told = self._warnings if lost is None else (lost, *self._warnings)
+        if self._significant_bits and self._significant_bits < 8 * self.dtype.itemsize:
+            told += (f"{self._significant_bits} significant bits in samples of 16: PSNR counts on them",)
+        return told + (() if self._checks is None else self._checks.messages())
 
     def __len__(self) -> int:
         return self.shape[0]

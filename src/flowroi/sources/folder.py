@@ -12,7 +12,7 @@ from flowroi.sources.base import Gap, Source, describe, size_changed
 from flowroi.sources.files import InputFile, located
 from flowroi.sources.image_file import (
     IMAGE_SUFFIXES,
-    JPEG2000_SUFFIXES,
+    image_losses,
     read_image,
     read_image_header,
     suffix_of,
@@ -20,7 +20,6 @@ from flowroi.sources.image_file import (
 from flowroi.sources.names import safe_stem, safe_stems, text_name
 from flowroi.sources.ordering import order_by_numbers, order_by_pattern
 from flowroi.sources.pixels import Frame
-from flowroi.sources.tiff import ALREADY_JPEG2000
 
 # Names under which other programs write what is not finished yet.
 _UNFINISHED_SUFFIXES = (".part", ".tmp")
@@ -73,7 +72,6 @@ class ImageFilesSource(Source):
                 seen = describe((header.height, header.width), header.dtype)
                 expected = describe((first.height, first.width), first.dtype)
                 raise UnsupportedFormatError(size_changed(seen, expected), path=image.path, frame=t)
-        jpeg2000 = suffix_of(paths[0].name) in JPEG2000_SUFFIXES
         super().__init__(
             name=safe_stem(name or (path.resolve().name if path.is_dir() else path.stem)),
             path=path,
@@ -81,11 +79,12 @@ class ImageFilesSource(Source):
             dtype=first.dtype,
             frame_names=safe_stems(image.stem for image in paths),
             significant_bits=first.significant_bits,
-            warnings=(*warnings, ALREADY_JPEG2000) if jpeg2000 else warnings,
+            warnings=warnings,
             gaps=gaps,
         )
         # Colours that differ, and a channel that is not there, are refused before any work is done.
-        self.read(0)
+        raw = self.read(0)
+        self.losses = image_losses(self._images[0], raw.nbytes)
 
     @classmethod
     def from_folder(cls, path: Path, *, pattern: str | None, channel: int | None, max_pixels: int) -> Self:

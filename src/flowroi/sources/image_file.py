@@ -8,7 +8,9 @@ import numpy as np
 
 from flowroi.codec.codestream import check_limits, read_header
 from flowroi.codec.decoder import decode
+from flowroi.codec.lossiness import stream_losses
 from flowroi.errors import CorruptDataError, UnsupportedFormatError
+from flowroi.losses import Losses
 from flowroi.sources import raster, tiff_page
 from flowroi.sources.files import InputFile, located
 from flowroi.sources.pixels import Frame, ImageHeader, check_channel, grey_frame
@@ -94,6 +96,24 @@ def read_image(file: InputFile, *, channel: int | None, max_pixels: int, frame: 
             return grey_frame(raster.decode_png(data, header), channel)
         header = raster.read_bmp_header(data[: raster.HEADER_BYTES], max_pixels)
         return grey_frame(raster.decode_bmp(data, header), channel)
+
+
+def image_losses(file: InputFile, raw_bytes: int) -> Losses:
+    """Return what an image that could be decoded had lost before: of these formats only JPEG 2000 can be lossy.
+
+    Parameters
+    ----------
+    file : InputFile
+    raw_bytes : int
+        Bytes of its samples.
+    """
+    suffix = suffix_of(file.path.name)
+    if suffix not in (*TIFF_SUFFIXES, *JPEG2000_SUFFIXES):
+        return Losses()
+    with located(file.path), file.open() as handle:
+        if suffix in TIFF_SUFFIXES:
+            return tiff_page.single_page_losses(handle)
+        return stream_losses(handle.read(), raw_bytes)
 
 
 def _check_file_size(file: InputFile, max_pixels: int) -> None:

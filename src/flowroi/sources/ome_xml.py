@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from flowroi.errors import CorruptDataError, UnsupportedFormatError
+from flowroi.limits import MAX_FRAMES, MAX_METADATA_BYTES
 
-# An hour of a 384-well plate in one file is far below it; a hostile size is above it.
-_MAX_PLANES = 1 << 22
+# Channels and depth come on top of the frames of a movie.
+_MAX_PLANES = 4 * MAX_FRAMES
 
 _MICROMETRES = {
     "m": 1e6,
@@ -87,6 +88,10 @@ def parse_ome_xml(text: str, own_name: str) -> OmeImage:
     ----------
     OME-TIFF specification, schema 2016-06.
     """
+    if len(text) > MAX_METADATA_BYTES:
+        raise UnsupportedFormatError(
+            f"OME-XML of {len(text)} characters, above the limit of {MAX_METADATA_BYTES}; it was not parsed"
+        )
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise UnsupportedFormatError("the OME-XML declares entities, which OME does not use; it was not parsed")
     try:
@@ -126,15 +131,13 @@ def _read_pixels(pixels: ElementTree.Element, namespace: str, own_uuid: str | No
 
     pages = np.full((sizes["T"], sizes["Z"], sizes["C"]), -1, np.int64)
     files = np.zeros_like(pages)
-    names: list[str | None] = [None]
+    names: dict[str | None, int] = {None: 0}
     blocks = pixels.findall(f"{namespace}TiffData")
     if not blocks:
         blocks = [ElementTree.Element("TiffData")]
     for block in blocks:
         name = _file_name(block.find(f"{namespace}UUID"), own_uuid, own_name)
-        if name not in names:
-            names.append(name)
-        _place(block, total, sizes, order, pages, files, names.index(name))
+        _place(block, total, sizes, order, pages, files, names.setdefault(name, len(names)))
     return OmeImage(
         size_t=sizes["T"],
         size_z=sizes["Z"],

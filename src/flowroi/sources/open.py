@@ -12,11 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from flowroi.errors import InvalidParameterError, MissingInputError, UnsupportedFormatError
+from flowroi.limits import DEFAULT_MAX_PIXELS
 from flowroi.params import check_integer
 from flowroi.sources.base import Source
 
 _FORMATS = (
-    "a folder of images (.png .bmp .tif .jp2 .j2k), one image, .tif .tiff, .avi .mp4 .mkv, .npy, or a NumPy array"
+    "a folder of images (.png .bmp .tif .jp2 .j2k), one image, .tif .tiff, an OME-Zarr image, "
+    ".avi .mp4 .mkv, .npy, or a NumPy array"
 )
 _IMAGES = (".png", ".bmp", ".jp2", ".j2k", ".j2c", ".jpc")
 
@@ -26,22 +28,23 @@ def open_source(
     *,
     pattern: str | None = None,
     channel: int | None = None,
-    max_pixels: int = 2**30,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> Source:
     r"""Open a movie for reading.
 
     Parameters
     ----------
     path_or_array : path or ndarray
-        Folder of images (BMP, PNG, TIFF, JPEG 2000), one such image, TIFF or OME-TIFF, AVI/MP4/MKV (needs
-        `flowroi[video]`), a video archive of ours, `.npy`, or an array (T, Y, X) or (Y, X). uint8 or uint16, grey.
+        Folder of images (BMP, PNG, TIFF, JPEG 2000), one such image, TIFF or OME-TIFF, an OME-Zarr image
+        group 0.4 or 0.5 (needs `flowroi[zarr]`), AVI/MP4/MKV (needs `flowroi[video]`), an archive of ours, `.npy`, or
+        an array (T, Y, X) or (Y, X). uint8 or uint16, grey.
     pattern : str, optional
         For folders: a regular expression searched in the file names, with a named group `time` (or `t`), e.g.
         `r"_t(?P<time>\d+)_data\.bmp$"`. Names without a match are left out. Without it, the names must be equal but for
         the number that counts the frames.
     channel : int >= 0, optional
         The channel to take where there are several.
-    max_pixels : int >= 1, default 2**30
+    max_pixels : int >= 1, default 2**28
         Limit of a frame; a header that declares more is refused before anything is decoded.
 
     Returns
@@ -60,7 +63,7 @@ def open_source(
     CorruptDataError
         If it is damaged or cut short.
     MissingDependencyError
-        For a video without PyAV.
+        For a video without PyAV, or OME-Zarr without zarr-python.
 
     Examples
     --------
@@ -90,11 +93,18 @@ def _open_path(path: Path, pattern: str | None, channel: int | None, max_pixels:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise MissingInputError(f"cannot be opened ({reason}); expected {_FORMATS}", path=path) from error
-    archive = _video_archive(path, stat.S_ISDIR(mode))
+    archive = _own_archive(path, stat.S_ISDIR(mode))
     if archive is not None:
         _refuse_unused(path, "an archive", pattern=pattern, channel=channel)
         return archive(max_pixels)
     if stat.S_ISDIR(mode):
+        from flowroi.sources.zarr_node import is_zarr
+
+        if is_zarr(path):
+            from flowroi.sources.ome_zarr import OmeZarrSource
+
+            _refuse_unused(path, "an OME-Zarr group", pattern=pattern)
+            return OmeZarrSource(path, channel=channel, max_pixels=max_pixels)
         from flowroi.sources.folder import ImageFilesSource
 
         return ImageFilesSource.from_folder(path, pattern=pattern, channel=channel, max_pixels=max_pixels)
@@ -121,13 +131,16 @@ def _open_path(path: Path, pattern: str | None, channel: int | None, max_pixels:
     raise UnsupportedFormatError(f"the suffix is {suffix!r}; expected {_FORMATS}; it was not opened", path=path)
 
 
-def _video_archive(path: Path, is_folder: bool) -> Callable[[int], Source] | None:
-    """Return what opens an archive of ours in video files; None for anything else."""
+def _own_archive(path: Path, is_folder: bool) -> Callable[[int], Source] | None:
+    """Return what opens an archive of ours in video files or OME-Zarr; None for anything else."""
     if is_folder:
         manifest = path / "manifest.json"
-        if not any(path.glob("*.mkv")) or not manifest.is_file() or b'"flowroi-archive"' not in manifest.read_bytes():
+        if not manifest.is_file() or b'"flowroi-archive"' not in manifest.read_bytes():
             return None
-        files = sorted(path.glob("*.mkv"))
+        if (path / "0" / "zarr.json").is_file() or (path / "0" / ".zarray").is_file():
+            files = sorted(file for file in (path / "0").rglob("*") if file.is_file())
+        elif not (files := sorted(path.glob("*.mkv"))):
+            return None
     else:
         from flowroi.archives.trailer import has_manifest
 

@@ -32,9 +32,8 @@ def read_png_header(head: bytes, max_pixels: int) -> ImageHeader:
     ----------
     Portable Network Graphics Specification (Third Edition), 11.2.1 IHDR.
     """
-    if head[:8] != _PNG_SIGNATURE or head[12:16] != b"IHDR" or len(head) < 29:
-        raise CorruptDataError(f"not a PNG file: it starts with {head[:8].hex(' ')}")
-    width, height, depth, colour = struct.unpack(">IIBB", head[16:26])
+    height, width = png_size(head)
+    depth, colour = head[24:26]
     check_size(width, height, max_pixels)
     samples = _PNG_SAMPLES.get(colour)
     if samples is None or depth not in (1, 2, 4, 8, 16):
@@ -44,6 +43,20 @@ def read_png_header(head: bytes, max_pixels: int) -> ImageHeader:
     if colour != 0 and depth == 16:
         raise UnsupportedFormatError("PNG with 16-bit colours; expected grey: save one channel as 16-bit grey")
     return ImageHeader(width, height, samples, np.dtype(np.uint16 if depth == 16 else np.uint8))
+
+
+def png_size(head: bytes) -> tuple[int, int]:
+    """Return the declared rows and columns of a PNG file.
+
+    Raises
+    ------
+    CorruptDataError
+        If this is no PNG file.
+    """
+    if head[:8] != _PNG_SIGNATURE or head[12:16] != b"IHDR" or len(head) < 29:
+        raise CorruptDataError(f"not a PNG file: it starts with {head[:8].hex(' ')}")
+    width, height = struct.unpack(">II", head[16:24])
+    return int(height), int(width)
 
 
 def decode_png(data: bytes, header: ImageHeader) -> Frame:
@@ -56,7 +69,7 @@ def decode_png(data: bytes, header: ImageHeader) -> Frame:
     UnsupportedFormatError
         If it is animated.
     """
-    _check_png_chunks(data)
+    check_png_chunks(data)
     return _decode(PngImagePlugin.PngImageFile, data, header)
 
 
@@ -135,8 +148,16 @@ def _decode(
     return pixels
 
 
-def _check_png_chunks(data: bytes) -> None:
-    """Check every chunk's CRC and that the last one is there: decoders stop reading before it."""
+def check_png_chunks(data: bytes) -> None:
+    """Check every chunk's CRC and that the last one is there: decoders stop reading before it.
+
+    Raises
+    ------
+    CorruptDataError
+        If one fails, or the end is missing.
+    UnsupportedFormatError
+        If it is animated.
+    """
     offset = len(_PNG_SIGNATURE)
     while offset + 12 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, offset)

@@ -10,17 +10,15 @@ import numpy as np
 import tifffile
 
 from flowroi.errors import CorruptDataError, UnsupportedFormatError
+from flowroi.losses import Losses
 from flowroi.sources.base import Source, describe, size_changed
 from flowroi.sources.files import InputFile, located
 from flowroi.sources.names import numbered_names, safe_stem
 from flowroi.sources.pixels import Frame, ImageHeader, check_pixel_type, grey_frame
 from flowroi.sources.tiff_files import OpenTiff, TiffFiles
 from flowroi.sources.tiff_layout import Plane, read_layout
-from flowroi.sources.tiff_page import JPEG2000, check_page, first_values, read_page, tifffile_errors
+from flowroi.sources.tiff_page import check_page, first_values, losses_of_page, read_page, tifffile_errors
 
-ALREADY_JPEG2000 = (
-    "the frames are JPEG 2000 already: if they are lossy, what was lost there stays lost, and lossy encoding adds to it"
-)
 _WHITE_IS_ZERO = "the file says that 0 is white: samples are kept as they are stored"
 _COLOUR_MAP = "the file has a colour map: samples are kept as they are stored, without it"
 
@@ -66,6 +64,7 @@ class TiffSource(Source):
                 significant_bits=layout.significant_bits or self._header.significant_bits,
                 pixel_size_um=layout.pixel_size_um,
                 frame_interval_s=layout.frame_interval_s,
+                losses=self._losses_of_first(),
                 warnings=warnings,
             )
             if self._header.samples > 1:
@@ -107,9 +106,14 @@ class TiffSource(Source):
         opened = self._tiffs[self._planes[0].file_name]
         with tifffile_errors():
             page = _page(opened, self._planes[0])
-            told = [(page.compression in JPEG2000, ALREADY_JPEG2000)]
-            told += [(page.photometric == 0, _WHITE_IS_ZERO), (page.photometric == 3, _COLOUR_MAP)]
+            told = [(page.photometric == 0, _WHITE_IS_ZERO), (page.photometric == 3, _COLOUR_MAP)]
         return [text for holds, text in told if holds]
+
+    def _losses_of_first(self) -> Losses:
+        """Return what the first page's JPEG 2000 stream lost; other compressions that are read are lossless."""
+        opened = self._tiffs[self._planes[0].file_name]
+        with located(opened.file.path, 0), tifffile_errors():
+            return losses_of_page(_page(opened, self._planes[0]))
 
     def _read(self, t: int) -> Frame:
         plane = self._planes[t]

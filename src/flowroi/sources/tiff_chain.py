@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from flowroi.errors import CorruptDataError
+from flowroi.limits import check_frame_count
 
 _MAX_TAGS = 4096
+# Bytes of a value by the number of its type.
+_TYPE_BYTES = {3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,22 @@ class PageChain:
     broken: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How a directory is written: the number of its entries, type and count of an entry, and the next offset."""
+
+    count: struct.Struct
+    entry: struct.Struct
+    offset: struct.Struct
+
+    @classmethod
+    def of(cls, order: str, *, big: bool) -> _Form:
+        """Return that of TIFF or BigTIFF."""
+        if big:
+            return cls(struct.Struct(order + "Q"), struct.Struct(order + "2xHQ8x"), struct.Struct(order + "Q"))
+        return cls(struct.Struct(order + "H"), struct.Struct(order + "2xHI4x"), struct.Struct(order + "I"))
+
+
 def page_offsets(handle: BinaryIO) -> PageChain:
     """Follow the directories from the file header.
 
@@ -40,6 +59,8 @@ def page_offsets(handle: BinaryIO) -> PageChain:
     ------
     CorruptDataError
         If this is no TIFF file.
+    UnsupportedFormatError
+        If there are more pages than a movie may have frames.
 
     References
     ----------
@@ -53,9 +74,8 @@ def page_offsets(handle: BinaryIO) -> PageChain:
     if order is None or version not in (42, 43) or (version == 43 and len(head) < 16):
         raise CorruptDataError(f"not a TIFF file: it starts with {head[:8].hex(' ')}")
     big = version == 43
-    count_format, offset_format = (order + "Q", order + "Q") if big else (order + "H", order + "I")
-    entry_bytes = 20 if big else 12
-    (offset,) = struct.unpack(offset_format, head[8:16] if big else head[4:8])
+    form = _Form.of(order, big=big)
+    (offset,) = form.offset.unpack(head[8:16] if big else head[4:8])
 
     offsets: list[int] = []
     seen: set[int] = set()
@@ -65,24 +85,28 @@ def page_offsets(handle: BinaryIO) -> PageChain:
             return PageChain(tuple(offsets), f"page {page} points back to an earlier page")
         if offset >= size:
             return PageChain(tuple(offsets), f"page {page} lies at byte {offset}, the file ends at byte {size}")
-        following = _next_offset(handle, offset, count_format, offset_format, entry_bytes)
+        following = _next_offset(handle, offset, form, size)
         if following is None:
             return PageChain(tuple(offsets), f"the directory of page {page} is damaged or cut short")
         seen.add(offset)
         offsets.append(offset)
+        check_frame_count(len(offsets))
         offset = following
     return PageChain(tuple(offsets), None if offsets else "the file has no page")
 
 
-def _next_offset(handle: BinaryIO, offset: int, count_format: str, offset_format: str, entry_bytes: int) -> int | None:
-    """Skip a directory's entries and read the offset behind them; None where it is not whole."""
+def _next_offset(handle: BinaryIO, offset: int, form: _Form, size: int) -> int | None:
+    """Check a directory's entries and read the offset behind them; None where it is not whole."""
     handle.seek(offset)
     try:
-        (count,) = struct.unpack(count_format, handle.read(struct.calcsize(count_format)))
+        (count,) = form.count.unpack(handle.read(form.count.size))
         if count > _MAX_TAGS:
             return None
-        handle.seek(count * entry_bytes, os.SEEK_CUR)
-        (following,) = struct.unpack(offset_format, handle.read(struct.calcsize(offset_format)))
+        entries = handle.read(count * form.entry.size)
+        # Values that a tag says it has are read into memory; a count that no file of this size can hold is none.
+        if any(values * _TYPE_BYTES.get(kind, 1) > size for kind, values in form.entry.iter_unpack(entries)):
+            return None
+        (following,) = form.offset.unpack(handle.read(form.offset.size))
     except struct.error:
         return None
     return int(following)

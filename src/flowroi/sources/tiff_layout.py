@@ -11,6 +11,7 @@ import numpy as np
 import tifffile
 
 from flowroi.errors import CorruptDataError, UnsupportedFormatError
+from flowroi.limits import check_frame_count
 from flowroi.sources.base import describe, size_changed
 from flowroi.sources.ome_xml import OmeImage, parse_ome_xml
 from flowroi.sources.tiff_axes import choose_axes
@@ -78,6 +79,7 @@ def read_layout(files: TiffFiles, channel: int | None) -> TiffLayout:
         return _ome_layout(files, parse_ome_xml(description, opened.file.path.name), channel)
     imagej = _imagej_metadata(opened)
     declared = _declared_planes(first, description, imagej)
+    check_frame_count(declared or 0)
     _require_pages(opened, first, declared)
     return _described_layout(opened, first, imagej, declared, channel)
 

@@ -11,7 +11,11 @@ import numpy as np
 import tifffile
 
 from flowroi.codec.codestream import read_header
+from flowroi.codec.lossiness import stream_losses
+from flowroi.codec.structure import check_structure
 from flowroi.errors import CorruptDataError, FlowRoIError, UnsupportedFormatError
+from flowroi.limits import check_decoded_bytes
+from flowroi.losses import Losses
 from flowroi.sources.pixels import Frame, ImageHeader, check_pixel_type, check_size
 from flowroi.sources.tiff_chain import page_offsets
 
@@ -21,7 +25,6 @@ logging.getLogger("tifffile").addHandler(logging.NullHandler())
 JPEG2000 = (33003, 33004, 33005, 34712)
 # Lossless codes, whose decoders fill a buffer of known size; and JPEG 2000, whose streams are checked first.
 _COMPRESSIONS = (1, 5, 8, 32773, 32946, 34925, 34926, 50000, *JPEG2000)
-_JPEG2000_HEAD_BYTES = 4096
 
 
 @contextmanager
@@ -75,6 +78,10 @@ def check_page(page: tifffile.TiffPage, file_size: int, max_pixels: int) -> Imag
         raise UnsupportedFormatError(
             f"unsupported pixel type of {page.bitspersample} bits; expected uint8 or uint16: convert it on purpose"
         )
+    check_decoded_bytes("a page", page.nbytes, max_pixels)
+    if page.is_tiled:
+        tile_bytes = page.tilewidth * page.tilelength * page.samplesperpixel * page.dtype.itemsize
+        check_decoded_bytes("a tile", tile_bytes, max_pixels)
     check_segments(page, file_size)
     bits = page.bitspersample if 8 < page.bitspersample < 16 else None
     return ImageHeader(page.imagewidth, page.imagelength, page.samplesperpixel, page.dtype, bits)
@@ -149,6 +156,12 @@ def read_single_page(handle: BinaryIO, max_pixels: int) -> Frame:
         return read_page(*_only_page(handle, tiff), max_pixels)
 
 
+def single_page_losses(handle: BinaryIO) -> Losses:
+    """Return what the only page of a TIFF file lost when it was written."""
+    with tifffile_errors(), tifffile.TiffFile(handle) as tiff:
+        return losses_of_page(_only_page(handle, tiff)[0])
+
+
 def _only_page(handle: BinaryIO, tiff: tifffile.TiffFile) -> tuple[tifffile.TiffPage, int]:
     chain = page_offsets(handle)
     if chain.broken is not None:
@@ -174,10 +187,22 @@ def _check_streams(page: tifffile.TiffPage) -> None:
     handle: Any = page.parent.filehandle
     for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False):
         handle.seek(offset)
-        header = read_header(handle.read(min(count, _JPEG2000_HEAD_BYTES)))
+        data = handle.read(count)
+        header = read_header(data)
         height, width = tile[1:3] if page.axes == "SYX" else tile[:2]
         if header.width > width or header.height > height or header.components > page.samplesperpixel:
             raise CorruptDataError(
                 f"a JPEG 2000 tile declares {header.width}x{header.height} pixels; the page's tiles are "
                 f"{width}x{height}; not decoded"
             )
+        check_structure(data)
+
+
+def losses_of_page(page: tifffile.TiffPage) -> Losses:
+    """Return what a page lost when it was written, told from its first JPEG 2000 stream."""
+    if page.compression not in JPEG2000 or not page.dataoffsets:
+        return Losses()
+    _check_streams(page)
+    handle: Any = page.parent.filehandle
+    handle.seek(page.dataoffsets[0])
+    return stream_losses(handle.read(page.databytecounts[0]), page.nbytes)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from flowroi.errors import UnsupportedFormatError
+from flowroi.losses import Losses
 from flowroi.sources.base import Source
 from flowroi.sources.files import InputFile, located
 from flowroi.sources.names import numbered_names, safe_stem
@@ -28,9 +29,15 @@ _PLANAR_TWIN = {
     "gray16be": "gray16le",
 }
 _CHROMA_DROPPED = "the video has colours: its luma plane is read, the colours are not kept"
-_LOSSY_VIDEO = (
-    "the video codec {codec} is lossy or may be: what was lost there stays lost, and lossy encoding adds to it"
-)
+# By the terms of DICOM, where it has one; else FFmpeg's name.
+_METHODS = {
+    "mjpeg": "ISO_10918_1",
+    "mpeg2video": "ISO_13818_2",
+    "h264": "ISO_14496_10",
+    "hevc": "HEVC",
+    "av1": "AV1",
+    "jpeg2000": "ISO_15444_1",
+}
 _LOSSLESS_CODECS = ("rawvideo", "ffv1", "huffyuv", "ffvhuff", "utvideo", "png", "zlib", "v210", "lagarith", "magicyuv")
 
 
@@ -70,8 +77,6 @@ class VideoSource(Source):
                 frame, warnings = _to_grey(first, channel)
             finally:
                 self._pool.rewind()
-        if index.codec not in _LOSSLESS_CODECS:
-            warnings = (_LOSSY_VIDEO.format(codec=index.codec), *warnings)
         super().__init__(
             name=safe_stem(path.stem),
             path=path,
@@ -79,6 +84,8 @@ class VideoSource(Source):
             dtype=frame.dtype,
             frame_names=numbered_names(index.frames),
             significant_bits=None if (bits := _bits(first)) == 16 else bits,
+            # Some of them can be lossless, which a file does not say.
+            losses=Losses().then(None if index.codec in _LOSSLESS_CODECS else _METHODS.get(index.codec, index.codec)),
             warnings=warnings,
         )
 

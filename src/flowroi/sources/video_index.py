@@ -13,6 +13,7 @@ from zlib import crc32
 import numpy as np
 
 from flowroi.errors import CorruptDataError, FlowRoIError, MissingDependencyError
+from flowroi.limits import check_frame_count
 from flowroi.sources.files import InputFile
 from flowroi.sources.pixels import check_size
 from flowroi.sources.video_access import AccessPoints
@@ -89,6 +90,7 @@ class PacketIndex:
                 if packet.is_discard:
                     continue
                 frames += 1
+                check_frame_count(frames)
                 if packet.pts is not None and packet.time_base is not None:
                     end_s = max(end_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))
             if frames == 0:

@@ -1,0 +1,192 @@
+"""The record of losses that every export carries: an exported movie looks lossless, and its losses must not be lost."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import tifffile
+
+from flowroi.archives.manifest import canonical_json, sha256
+from flowroi.errors import CorruptDataError
+from flowroi.exports.png_text import read_text
+
+RECORD_FORMAT = "flowroi-export"
+RECORD_VERSION = 1
+NAMESPACE = "flowroi/provenance"
+# The key of the record in an OME-TIFF's MapAnnotation, beside what people read there.
+RECORD_KEY = "record"
+# The key of the record in the attributes of an OME-Zarr group.
+ATTRIBUTE = "flowroi"
+# The record's file in a folder of PNG files.
+RECORD_NAME = "provenance.json"
+# What the manifest says of how the archive is stored: none of it is true of an export.
+_OF_THE_ARCHIVE = ("digest", "files", "format", "format_version", "frames", "masks_kept", "shape")
+_MOST_BYTES = 1 << 28
+_TIFF = (".tif", ".tiff")
+
+
+def record_of(manifest: dict[str, Any], frames: range) -> dict[str, Any]:
+    """Return what an export says of the archive that it comes from.
+
+    Parameters
+    ----------
+    manifest : dict
+        The archive's.
+    frames : range
+        The frames that are exported.
+
+    Returns
+    -------
+    dict
+        JSON values: everything the manifest says of the movie, its losses and their settings, its sources and codecs,
+        but nothing of how the archive stored it; and a digest of its own.
+
+    Examples
+    --------
+    >>> made = record_of({"lossy": True, "lossy_method": ["a"], "lossy_ratio": [8.0], "digest": "sha256:0"}, range(2))
+    >>> made["lossy_ratio"], made["frames"], made["archive_digest"]
+    ([8.0], [0, 2], 'sha256:0')
+    """
+    kept = {key: value for key, value in manifest.items() if key not in _OF_THE_ARCHIVE}
+    ratios = list(manifest["lossy_ratio"])
+    method = manifest["lossy_method"]
+    record = {
+        **kept,
+        # Archives of format version 1 name one method, whatever the generations.
+        "lossy_method": [method] * len(ratios) if isinstance(method, str) else list(method),
+        "lossy_ratio": ratios,
+        "format": RECORD_FORMAT,
+        "format_version": RECORD_VERSION,
+        "archive_digest": manifest["digest"],
+        "frames": [frames.start, frames.stop],
+        "gaps": [
+            {**gap, "before": gap["before"] - frames.start}
+            for gap in manifest.get("gaps", [])
+            if frames.start < gap["before"] < frames.stop
+        ],
+    }
+    return {**record, "digest": _digest(record)}
+
+
+def short_record(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record without the list of source files: short enough to go into every file of a folder."""
+    short = {key: value for key, value in record.items() if key not in ("digest", "gaps", "warnings")}
+    short["source"] = {**record.get("source", {}), "files": []}
+    return {**short, "digest": _digest(short)}
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """Return the record of losses of an export, or None where the path is none.
+
+    Parameters
+    ----------
+    path : Path
+        An OME-TIFF, an OME-Zarr (or an array of one), a PNG folder, or one PNG file.
+
+    Returns
+    -------
+    dict or None
+        Among its keys: `lossy` (bool), `lossy_method` (list of str), `lossy_ratio` (list of float or None).
+
+    Raises
+    ------
+    CorruptDataError
+        If there is a record, but a damaged one: what the movie went through cannot be told then.
+    """
+    found = _found(path)
+    if found is None:
+        return None
+    where, text = found
+    try:
+        record = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _damaged(where, f"is not readable JSON ({error})") from error
+    if not isinstance(record, dict) or record.get("format") != RECORD_FORMAT:
+        return None
+    unsealed = {key: value for key, value in record.items() if key != "digest"}
+    if record.get("digest") != _digest(unsealed):
+        raise _damaged(where, "does not fit its own digest")
+    methods, ratios = record.get("lossy_method"), record.get("lossy_ratio")
+    if not isinstance(record.get("lossy"), bool) or not isinstance(methods, list) or not isinstance(ratios, list):
+        raise _damaged(where, "does not say which losses there were")
+    return record
+
+
+def _damaged(path: Path, what: str) -> CorruptDataError:
+    return CorruptDataError(
+        f"this is an export of an archive of ours, but its record of losses {what}: export it again", path=path
+    )
+
+
+def _digest(record: dict[str, Any]) -> str:
+    return f"sha256:{sha256(canonical_json(record))}"
+
+
+def _found(path: Path) -> tuple[Path, str | bytes] | None:
+    """Return where the record stands, and its text."""
+    if path.is_dir():
+        text = _of_folder(path)
+        return text or _of_attributes(path.parent) if text is None and _is_zarr(path) else text
+    suffix = path.suffix.lower()
+    if not path.is_file() or suffix not in (*_TIFF, ".png"):
+        return None
+    found = _of_tiff(path) if suffix in _TIFF else read_text(path, NAMESPACE)
+    return None if found is None else (path, found)
+
+
+def _of_folder(folder: Path) -> tuple[Path, str | bytes] | None:
+    if _is_zarr(folder):
+        return _of_attributes(folder)
+    file = folder / RECORD_NAME
+    if file.is_file() and file.stat().st_size <= _MOST_BYTES:
+        return file, file.read_bytes()
+    first = next(iter(sorted(folder.glob("*.png"))), None)
+    text = None if first is None else read_text(first, NAMESPACE)
+    return None if first is None or text is None else (first, text)
+
+
+def _is_zarr(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray"))
+
+
+def _of_attributes(folder: Path) -> tuple[Path, str] | None:
+    """Return the record in the attributes of a group, of Zarr v3 or v2."""
+    for name in ("zarr.json", ".zattrs"):
+        file = folder / name
+        if not file.is_file() or file.stat().st_size > _MOST_BYTES:
+            continue
+        try:
+            node = json.loads(file.read_bytes())
+        except (ValueError, RecursionError):
+            # Whoever reads the pixels says what is wrong with it.
+            return None
+        attributes = node.get("attributes") if name == "zarr.json" and isinstance(node, dict) else node
+        record = attributes.get(ATTRIBUTE) if isinstance(attributes, dict) else None
+        if record is not None:
+            return file, json.dumps(record)
+    return None
+
+
+def _of_tiff(path: Path) -> str | None:
+    """Return the record in the OME-XML of a TIFF file."""
+    try:
+        with tifffile.TiffFile(path, is_ome=False) as tiff:
+            xml = str(tiff.pages.first.description)
+    except Exception:
+        # Whoever reads the pixels says what is wrong with it.
+        return None
+    if NAMESPACE not in xml or "<!DOCTYPE" in xml or "<!ENTITY" in xml:
+        return None
+    try:
+        root = ElementTree.fromstring(xml)  # noqa: S314
+    except ElementTree.ParseError:
+        return None
+    for annotation in root.iterfind(".//{*}MapAnnotation"):
+        if annotation.get("Namespace") == NAMESPACE:
+            for pair in annotation.iterfind("{*}Value/{*}M"):
+                if pair.get("K") == RECORD_KEY:
+                    return pair.text or ""
+    return None

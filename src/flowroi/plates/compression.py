@@ -1,0 +1,320 @@
+"""A plate in, a compressed plate out: position by position, so that whatever breaks off can be gone on with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from flowroi.archives import open_archive
+from flowroi.archives.atomic import discard, hidden_beside, refuse_existing
+from flowroi.archives.manifest import sha256
+from flowroi.errors import FlowRoIError, InvalidParameterError, MissingDependencyError, OutputExistsError
+from flowroi.job import Settings
+from flowroi.masks import mask_folder
+from flowroi.output import refuse_overlap
+from flowroi.pipeline import compress_movie
+from flowroi.plan import Plan, finished_before, settings_of
+from flowroi.plates.base import Plate, Position
+from flowroi.plates.finished import finished_plate
+from flowroi.plates.record import is_record_there, write_durably, write_record
+from flowroi.plates.report import PlateReport
+from flowroi.plates.selection import chosen_positions
+from flowroi.plates.storage import PlateFormat, is_zarr, place_of, plate_format_of
+from flowroi.plates.workplace import Workplace, refuse_foreign_plate
+from flowroi.report.compression import CompressionReport
+from flowroi.sources import Source
+from flowroi.versions import codec_versions
+
+Progress = Callable[[int, int], None]
+# Positions that a dry run looks at.
+_SAMPLES = 3
+
+
+def compress_plate(plate: Plate, target: Path, settings: Settings, progress: Progress | None = None) -> PlateReport:
+    """Compress a plate into `NAME.ome.zarr`, or into a folder with an archive for each position.
+
+    The plate appears at the target when it is complete. Until then it is a hidden folder beside it, in which finished
+    positions are kept whatever happens; the same call goes on from there, and its result is, byte for byte, that of a
+    run that was never interrupted. With `wells` among the settings, only these are compressed, right into the target;
+    a call without it then finishes the plate there.
+
+    Parameters
+    ----------
+    plate : Plate
+    target : Path
+    settings : Settings
+        As of `compress`; of a folder of masks, each position has its own in the folder `A1_f0` within.
+    progress : callable, optional
+        Called with (frames done, frames in all); the latter is estimated from the positions opened until then.
+
+    Returns
+    -------
+    PlateReport
+        Not `finished` where a position failed: the others are done and kept.
+
+    Raises
+    ------
+    InvalidParameterError
+        For options that do not go together, or a target that overlaps the input.
+    OutputExistsError
+        If something else is at the target, or another process is writing it.
+    OSError
+        If the disk is full, or fails: what is finished is kept.
+    """
+    job = settings.job
+    plate_format = plate_format_of(target, job.format, job.codec)
+    chosen = chosen_positions(plate.positions, job.wells)
+    if job.wells and job.skip_failed:
+        raise InvalidParameterError("skip_failed finishes a plate, and wells asks for a part of one: give one of them")
+    refuse_overlap(target, [plate.path, mask_folder(job.roi_method)])
+    run = _Run(plate, target, plate_format, chosen, settings, progress)
+    return run.predict() if job.dry_run else run.write()
+
+
+class _Run:
+    """One plate on its way."""
+
+    def __init__(
+        self,
+        plate: Plate,
+        target: Path,
+        plate_format: PlateFormat,
+        chosen: tuple[Position, ...],
+        settings: Settings,
+        progress: Progress | None,
+    ) -> None:
+        self.plate, self.target, self.format, self.chosen = plate, target, plate_format, chosen
+        # The format is written down as it is, so that naming it and not naming it are the same command.
+        self.settings = replace(settings, job=replace(settings.job, format=plate_format, wells=(), skip_failed=False))
+        self.job = settings.job
+        self.progress = progress
+        self.started = time.perf_counter()
+        self.done: dict[Position, CompressionReport] = {}
+        self.digests: dict[Position, str] = {}
+        self.failed: dict[Position, FlowRoIError] = {}
+        self.frames_done = 0
+
+    def write(self) -> PlateReport:
+        job = self.job
+        if is_record_there(self.target) and not job.overwrite:
+            return self._unchanged()
+        if job.overwrite:
+            refuse_foreign_plate(self.target)
+            if job.wells and is_record_there(self.target):
+                raise OutputExistsError(
+                    "the plate is finished, and one well of it cannot be replaced; nothing was written: make the whole "
+                    "plate anew",
+                    path=self.target,
+                )
+        elif not self.target.is_dir():
+            refuse_existing(self.target, overwrite=False)
+        with Workplace(
+            self.target,
+            self.format,
+            self.plate.positions,
+            well_by_well=bool(job.wells),
+            overwrite=job.overwrite,
+        ) as work:
+            for position in self.chosen:
+                self._do(position, work)
+            whole = not job.wells and bool(self.done) and (not self.failed or job.skip_failed)
+            if whole:
+                self._finish(work)
+            keeps = not whole and bool(self.done)
+            return self._report(finished=whole, kept_in=str(work.root) if keeps else None)
+
+    def predict(self) -> PlateReport:
+        """Predict the whole from a few positions."""
+        step = max(1, len(self.chosen) // _SAMPLES)
+        sample = self.chosen[::step][:_SAMPLES]
+        for position in sample:
+            # Where nothing is, and nothing will be.
+            place = hidden_beside(self.target, f".{place_of(position, self.format).replace('/', '_')}")
+            with self.plate.open(position) as movie:
+                report = compress_movie(movie, place, self._settings_at(position, overwrite=True))
+            self.done[position] = replace(report, target=str(self.target / place_of(position, self.format)))
+        whole = self._report(finished=False, kept_in=None)
+        note = f"predicted from {len(sample)} of {len(self.chosen)} positions: {', '.join(map(str, sample))}"
+        return replace(whole, dry_run=True, warnings=(*whole.warnings, note))
+
+    def _do(self, position: Position, work: Workplace) -> None:
+        """Compress one position, unless it is finished; what is wrong with it alone does not stop the others."""
+        place = work.place(position)
+        try:
+            with self.plate.open(position) as movie:
+                report = self._compressed(movie, position, place, work)
+        except (OutputExistsError, MissingDependencyError):
+            raise
+        except FlowRoIError as error:
+            if isinstance(error, InvalidParameterError) and error.path is None and error.frame is None:
+                # It is what was asked for that is wrong, of every position.
+                raise
+            self.failed[position] = error
+            return
+        # A movie may have a hundred thousand frames, and a plate a thousand movies.
+        self.done[position] = replace(report, per_frame=())
+        self.frames_done += report.frames
+
+    def _compressed(self, movie: Source, position: Position, place: Path, work: Workplace) -> CompressionReport:
+        settings = self._settings_at(position, overwrite=self.job.overwrite or not work.in_place)
+        started = time.perf_counter()
+        manifest = self._kept(place, Plan(movie, settings), hidden=not work.in_place)
+        if manifest is not None:
+            seconds = time.perf_counter() - started
+            self.digests[position] = manifest["digest"]
+            self._tell(len(movie), len(movie))
+            return CompressionReport.of_manifest(manifest, str(movie.path), place, seconds)
+        report = compress_movie(movie, place, settings, self._tell)
+        with open_archive(place) as archive:
+            self.digests[position] = archive.manifest["digest"]
+        return report
+
+    def _kept(self, place: Path, plan: Plan, *, hidden: bool) -> dict[str, Any] | None:
+        """Return the manifest of a position that is finished already; in the hidden folder, any other is dropped."""
+        if self.job.overwrite and not hidden:
+            return None
+        try:
+            manifest = finished_before(place, plan)
+        except OutputExistsError:
+            if not hidden:
+                raise
+            discard(place)
+            return None
+        versions = codec_versions()
+        if (
+            manifest is not None
+            and hidden
+            and (manifest["flowroi"], manifest["codecs"])
+            != (
+                versions.pop("flowroi"),
+                versions,
+            )
+        ):
+            # Another release may code otherwise: the plate is to be as if it was made in one go.
+            discard(place)
+            return None
+        return manifest
+
+    def _finish(self, work: Workplace) -> None:
+        """Put everything around the archives, the record last but one and the mark of completeness last."""
+        stored = tuple(self.done)
+        work.tidy(stored)
+        files: dict[str, bytes] = {}
+        if is_zarr(self.format):
+            from flowroi.archives.ome_zarr_plate import plate_files
+
+            version = "0.4" if self.format == "ome-zarr-0.4" else "0.5"
+            files = plate_files(self.plate.name, stored, version=version)  # type: ignore[arg-type] # one of the two
+            for name, data in files.items():
+                write_durably(work.root / name, data)
+        versions = codec_versions()
+        write_record(
+            work.root,
+            {
+                "archive": self.format,
+                "name": self.plate.name,
+                "flowroi": versions.pop("flowroi"),
+                "codecs": versions,
+                "settings": self._settings_record(),
+                "positions": [
+                    {
+                        "well": position.well,
+                        "field": position.field,
+                        "path": place_of(position, self.format),
+                        "digest": self.digests[position],
+                        "frames": self.done[position].frames,
+                    }
+                    for position in stored
+                ],
+                "skipped": [
+                    {"well": position.well, "field": position.field, "reason": error.message}
+                    for position, error in self.failed.items()
+                ],
+                "warnings": list(self.plate.warnings),
+                "files": [
+                    {"name": name, "size_bytes": len(data), "sha256": sha256(data)} for name, data in files.items()
+                ],
+            },
+        )
+        work.publish()
+        # Under their final name now.
+        self.done = {
+            position: replace(report, target=str(self.target / place_of(position, self.format)))
+            for position, report in self.done.items()
+        }
+
+    def _unchanged(self) -> PlateReport:
+        """Report on the plate that stands at the target, after every archive was found to be what is asked for."""
+        archive = finished_plate(
+            self.target,
+            self.format,
+            self._settings_record(),
+            self.plate.positions,
+            skip_failed=self.job.skip_failed or bool(self.job.wells),
+        )
+        for position in self.chosen:
+            if position in archive.skipped:
+                if self.job.wells:
+                    raise OutputExistsError(
+                        f"the plate was finished without {position}; nothing was written: make the whole plate anew",
+                        path=self.target,
+                    )
+                continue
+            with self.plate.open(position) as movie:
+                place = archive.place(position)
+                settings = self._settings_at(position, overwrite=False)
+                manifest = finished_before(place, Plan(movie, settings))
+                if manifest is None:
+                    raise OutputExistsError("the archive is gone; make the plate anew", path=place)
+                self.done[position] = replace(
+                    CompressionReport.of_manifest(manifest, str(movie.path), place, 0.0), per_frame=()
+                )
+                self._tell(len(movie), len(movie))
+                self.frames_done += len(movie)
+        report = self._report(finished=True, kept_in=None)
+        notes = [f"finished without {position}, which failed" for position in archive.skipped]
+        return replace(report, unchanged=True, warnings=(*report.warnings, *notes))
+
+    def _settings_at(self, position: Position, *, overwrite: bool) -> Settings:
+        """Return the settings of one position's movie."""
+        job = replace(self.settings.job, overwrite=overwrite)
+        if self.format == "mkv":
+            job = replace(job, format=None)
+        masks = mask_folder(job.roi_method)
+        if masks is not None:
+            own = masks / str(position)
+            if not own.is_dir():
+                raise InvalidParameterError(
+                    f"there are no masks for {position}: expected them in a folder {own.name} within", path=masks
+                )
+            job = replace(job, roi_method=str(own))
+        return replace(self.settings, job=job)
+
+    def _settings_record(self) -> dict[str, Any]:
+        return settings_of(self.settings, ())
+
+    def _tell(self, done: int, total: int) -> None:
+        if self.progress is None:
+            return
+        behind = len(self.done) + len(self.failed)
+        mean = (self.frames_done + total) / (len(self.done) + 1)
+        ahead = round(mean * (len(self.chosen) - behind - 1))
+        self.progress(self.frames_done + done, self.frames_done + total + ahead)
+
+    def _report(self, *, finished: bool, kept_in: str | None) -> PlateReport:
+        chosen = set(self.chosen)
+        return PlateReport(
+            source=str(self.plate.path),
+            target=str(self.target),
+            format=self.format,
+            done=tuple(self.done.items()),
+            failed=tuple(self.failed.items()),
+            remaining=tuple(position for position in self.plate.positions if position not in chosen),
+            finished=finished,
+            kept_in=kept_in,
+            seconds=time.perf_counter() - self.started,
+            warnings=self.plate.warnings,
+        )
