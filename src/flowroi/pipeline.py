@@ -23,7 +23,7 @@ from flowroi.archives.manifest import mask_digest, pixels_digest
 from flowroi.archives.ownership import refuse_foreign
 from flowroi.codec import EncodedFrame, encode_frame
 from flowroi.codec.encoder import ROUNDING_NOISE
-from flowroi.codec.proof import prove
+from flowroi.codec.proof import check_unchanged, prove
 from flowroi.errors import FlowRoIError
 from flowroi.job import Job, Settings
 from flowroi.losses import Losses
@@ -169,6 +169,7 @@ class _Run:
         with create_archive(self.target, self.format, layout, overwrite=job.overwrite) as writer:
             for coded in self._coded(range(len(source))):
                 mask = None if coded.roi is None else coded.roi.mask
+                check_unchanged(coded.encoded)
                 writer.add(coded.encoded.data, mask, pixels_sha256=coded.pixels_sha256)
                 if mask is not None:
                     self.masks.update(mask_digest(mask).encode())

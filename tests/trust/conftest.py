@@ -1,0 +1,100 @@
+"""What the tests of the promises share: the sizes asked for, their row in the table, a movie, and runs with faults."""
+
+import cv2
+import numpy as np
+import pytest
+
+import flowroi
+from tests.trust.damage import contents_of
+from tests.trust.fault_library import compile_library
+from tests.trust.kinds import KINDS, masks_of, movie_of
+from tests.trust.runs import Runs
+from tests.trust.sizes import FORMS
+from tests.trust.table import Row
+
+
+@pytest.fixture(scope="session")
+def sizes(request):
+    return FORMS[request.config.getoption("--trust")]
+
+
+@pytest.fixture
+def row(request):
+    """What the test adds to the row of the table that its module names in PROMISE."""
+    found = Row(request.module.PROMISE)
+    yield found
+    request.node.user_properties.append(found.to_property())
+
+
+@pytest.fixture(params=KINDS, ids=str, scope="module")
+def kind(request):
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory):
+    """The compiled library that injects faults; skips where there is no compiler."""
+    found, reason = compile_library(tmp_path_factory.mktemp("library"))
+    if found is None:
+        pytest.skip(reason)
+    return found
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory, library):
+    """Run command lines in forks that the library watches."""
+    with Runs(tmp_path_factory.mktemp("runs"), library) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def source(tmp_path_factory, sizes):
+    """A folder of images, one a frame, and a folder of their masks."""
+    place = tmp_path_factory.mktemp("source")
+    movie = movie_of(sizes.frames)
+    (place / "images").mkdir()
+    (place / "masks").mkdir()
+    for t, (frame, mask) in enumerate(zip(movie, masks_of(movie), strict=True)):
+        cv2.imwrite(str(place / "images" / f"img{t + 1}.png"), frame)
+        cv2.imwrite(str(place / "masks" / f"img{t + 1}.png"), np.where(mask, np.uint8(255), np.uint8(0)))
+    return place
+
+
+@pytest.fixture(scope="session")
+def clean(tmp_path_factory, source, runs):
+    """Return the bytes of an undisturbed archive of a kind, and the calls that writing it took."""
+    known = {}
+
+    def made(kind):
+        if kind not in known:
+            folder = tmp_path_factory.mktemp("clean")
+            done = runs(*command(kind, source, folder), below=folder, log=True)
+            assert done.code == 0, done.said
+            known[kind] = contents_of(folder / kind.target), done.log
+        return known[kind]
+
+    return made
+
+
+def command(kind, source, folder, *more, **changes):
+    """Return the command line whose writing is disturbed."""
+    return kind.arguments(source / "images", folder, *more, masks=source / "masks", **changes)
+
+
+@pytest.fixture(scope="module")
+def archives(tmp_path_factory):
+    """Return an archive of a kind, to be damaged and put right again."""
+    folder = tmp_path_factory.mktemp("archives")
+
+    def made(kind, frames=4, **more):
+        place = folder / f"{frames}"
+        place.mkdir(exist_ok=True)
+        target = place / kind.target
+        if not target.exists():
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("flowroi.sequence.coding.CHUNK_FRAMES", 4)
+                patch.setattr("flowroi.sequence.sample.WHOLE_FRAMES", 4)
+                flowroi.compress(movie_of(frames), target, **{**kind.options, **more})
+        return target
+
+    return made
