@@ -19,6 +19,7 @@ import numpy.typing as npt
 from flowroi import _core
 from flowroi.baselines.openjpeg import openjpeg_encode, openjpeg_version
 from flowroi.codec import decode, encode_frame
+from flowroi.compression import compress_as_movie
 from flowroi.errors import InvalidParameterError
 from flowroi.metrics.curves import Curve
 from flowroi.metrics.image import PooledError

@@ -14,6 +14,7 @@ import numpy as np
 from flowroi.baselines.openjpeg import openjpeg_encode
 from flowroi.bench import BenchResult, run_bench
 from flowroi.codec import encode_frame
+from flowroi.compression import compress_as_movie
 from flowroi.experiments.configuration import LABELS, PAPER_RATE, PAPER_THRESHOLD, Subject
 from flowroi.experiments.finding import Experiment, Finding, Methods
 from flowroi.experiments.statements import Statement
