@@ -70,12 +70,12 @@ def compress(
         if is_plate(source, job.pattern):
             from flowroi.plates.compression import compress_plate
 
-            plate = open_plate(source, pattern=job.pattern, channel=job.channel)
+            plate = open_plate(source, pattern=job.pattern, channel=job.channel, max_pixels=job.max_pixels)
             return compress_plate(plate, Path(target), settings, progress)
     if job.wells or job.skip_failed:
         raise InvalidParameterError(
             f"the input is a movie, or not surely a plate: {'wells' if job.wells else 'skip_failed'} has no meaning; "
             "give a pattern that tells the wells"
         )
-    with open_source(source, pattern=job.pattern, channel=job.channel) as opened:
+    with open_source(source, pattern=job.pattern, channel=job.channel, max_pixels=job.max_pixels) as opened:
         return compress_movie(opened, Path(target), settings, progress)
