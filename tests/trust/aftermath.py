@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from flowroi import open_archive, verify
+from flowroi import open_archive, open_plate_archive, verify
 from flowroi.errors import FlowRoIError
 from tests.trust.conftest import command
 from tests.trust.damage import contents_of
@@ -10,6 +10,8 @@ from tests.trust.damage import contents_of
 
 def opens_and_is_damaged(path):
     """Whether something opens as an archive and is none."""
+    if (path / "plate.json").exists():
+        return plate_is_damaged(path)
     try:
         with open_archive(path):
             pass
@@ -19,6 +21,14 @@ def opens_and_is_damaged(path):
         return bool(verify(path, workers=1).faults)
     except FlowRoIError:
         return True
+
+
+def plate_is_damaged(path):
+    try:
+        plate = open_plate_archive(path)
+    except FlowRoIError:
+        return False
+    return any(True for _ in plate.faults()) or any(opens_and_is_damaged(plate.place(at)) for at in plate.positions)
 
 
 def disturbed(runs, kind, source, folder, fault=None, **more):

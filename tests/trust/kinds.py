@@ -19,6 +19,10 @@ class Kind:
     options: dict = field(default_factory=dict, hash=False)
 
     @property
+    def is_plate(self):
+        return self.format.startswith("plate")
+
+    @property
     def is_video(self):
         return self.format in ("mkv", "mp4", "mkv-folder")
 
@@ -51,6 +55,11 @@ KINDS = [
     Kind("mkv", "a.mkv", {**_VIDEO, "codec": "av1", "preset": 13}),
     Kind("mp4", "a.mp4", {**_VIDEO, "codec": "hevc", "preset": 8}),
     Kind("mkv-folder", "mkv", {**_VIDEO, "codec": "hevc", "preset": 8}),
+]
+# Several movies that appear together.
+PLATES = [
+    Kind("plate of ome-tiff", "plate", {"lossless": "all", "roi_method": "none", "workers": 1}),
+    Kind("plate of ome-zarr", "plate.ome.zarr", {"lossless": "all", "roi_method": "none", "workers": 1}),
 ]
 
 

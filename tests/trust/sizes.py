@@ -36,8 +36,8 @@ QUICK = Sizes(
     cuts=100,
     random_flips=0,
     kills_at_a_moment=1,
-    kills_at_a_call=3,
-    errors=9,
+    kills_at_a_call=2,
+    errors=7,
     disk_sizes=6,
     races=1,
 )

@@ -8,7 +8,8 @@ from tests.trust.fault_library import QUOTA, Fault
 PROMISE = "disk full never leaves a plausible archive"
 
 
-def test_disks_of_many_sizes(kind, clean, runs, source, sizes, row, tmp_path):
+def test_disks_of_many_sizes(kind_or_plate, clean, runs, source, sizes, row, tmp_path):
+    kind = kind_or_plate
     rng = random.Random(f"disk {kind}")
     whole, _ = clean(kind)
     total = sum(map(len, whole.values()))

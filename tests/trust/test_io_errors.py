@@ -47,7 +47,8 @@ def spread(faults, count, rng):
     return chosen + [faults[rng.randrange(a, b)] for a, b in pairwise(edges)]
 
 
-def test_at_each_call(kind, clean, runs, source, sizes, row, tmp_path):
+def test_at_each_call(kind_or_plate, clean, runs, source, sizes, row, tmp_path):
+    kind = kind_or_plate
     rng = random.Random(f"errors {kind}")
     whole, calls = clean(kind)
     before = state_of(source)

@@ -21,7 +21,8 @@ def killed(row, runs, kind, source, folder, whole, **how):
     return what
 
 
-def test_at_a_moment(kind, clean, runs, source, sizes, row, tmp_path):
+def test_at_a_moment(kind_or_plate, clean, runs, source, sizes, row, tmp_path):
+    kind = kind_or_plate
     rng = random.Random(f"moment {kind}")
     whole, _ = clean(kind)
     for n in range(sizes.kills_at_a_moment):
@@ -32,7 +33,8 @@ def test_at_a_moment(kind, clean, runs, source, sizes, row, tmp_path):
     assert row.silent == []
 
 
-def test_at_a_call(kind, clean, runs, source, sizes, row, tmp_path):
+def test_at_a_call(kind_or_plate, clean, runs, source, sizes, row, tmp_path):
+    kind = kind_or_plate
     rng = random.Random(f"call {kind}")
     whole, calls = clean(kind)
     # Spread over the whole run, and the last few always: there the archive gets its name.
@@ -52,8 +54,9 @@ def test_at_a_call(kind, clean, runs, source, sizes, row, tmp_path):
     assert row.silent == []
 
 
-def test_while_an_archive_is_replaced(kind, clean, runs, source, sizes, row, tmp_path):
+def test_while_an_archive_is_replaced(kind_or_plate, clean, runs, source, sizes, row, tmp_path):
     """With `--overwrite` the old archive stays whole until the new one takes its place."""
+    kind = kind_or_plate
     rng = random.Random(f"replaced {kind}")
     whole, _ = clean(kind)
     target = tmp_path / kind.target

@@ -8,7 +8,8 @@ from tests.trust.damage import contents_of, state_of
 PROMISE = "rerun is a no-op, other settings are refused"
 
 
-def test_again_changes_nothing(kind, runs, source, clean, row, tmp_path):
+def test_again_changes_nothing(kind_or_plate, runs, source, clean, row, tmp_path):
+    kind = kind_or_plate
     whole, _ = clean(kind)
     assert runs(*command(kind, source, tmp_path)).code == 0
     before = state_of(tmp_path)
