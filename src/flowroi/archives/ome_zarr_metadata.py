@@ -77,15 +77,11 @@ def _image_attributes(manifest: Mapping[str, Any], version: OmeZarrVersion) -> d
     most = 2 ** manifest["significant_bits"] - 1
     channel = {
         "active": True,
-        "coefficient": 1.0,
         "color": "FFFFFF",
-        "family": "linear",
-        "inverted": False,
         "label": manifest["name"],
         "window": {"min": 0, "max": most, "start": 0, "end": most},
     }
-    omero = {"channels": [channel], "rdefs": {"defaultT": 0, "defaultZ": 0, "model": "greyscale"}}
-    content = {"multiscales": [_multiscale(manifest, manifest["name"], version)], "omero": omero}
+    content = {"multiscales": [_multiscale(manifest, manifest["name"], version)], "omero": {"channels": [channel]}}
     return {**ome_attributes(content, version), "flowroi": provenance(manifest)}
 
 
