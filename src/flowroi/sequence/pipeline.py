@@ -64,6 +64,7 @@ def compress_sequence(
     if not (job.dry_run or job.overwrite):
         manifest = finished_before(target, plan)
         if manifest is not None:
+            Work.clear_away(target)
             seconds = time.perf_counter() - started
             return CompressionReport.of_manifest(manifest, str(opened.path or opened.name), target, seconds)
     check_target(target, inputs=inputs, overwrite=job.overwrite, replaceable=("*",))
@@ -114,7 +115,6 @@ class _Run:
         self.codec: SequenceCodec = "hevc" if job.codec == "hevc" else "av1"
         self.bits = encode.significant_bits or source.significant_bits
         self.peak = 2**self.bits - 1
-        self.losses = Losses.of(source)
         self.raw_bytes = math.prod(source.shape) * source.dtype.itemsize
         preset = _PRESETS[self.codec] if job.preset is None else job.preset
         self.sequence = SequenceFormat(self.codec, *source.shape[1:], self.bits, preset, job.gop or _GOP)
@@ -181,8 +181,6 @@ class _Run:
         for t, frame in zip(places, frames, strict=True):
             checks.note(t, frame.facts)
         notes = [*self.source.warnings, *checks.messages(), *self.settings.notes]
-        if self.losses.warning:
-            notes.append(self.losses.warning)
         if self.treated.background != "none":
             notes.append(f"outside the RoI the background is a {self.treated.background}: no measurement")
         if self.settings.job.roi_method != "none":
@@ -224,7 +222,7 @@ class _Run:
         return {
             "flowroi": versions.pop("flowroi"),
             "codecs": versions,
-            **self.losses.then(_METHODS[self.codec], round(self.raw_bytes / stored, 3)).manifest(),
+            **Losses.of(self.source).then(_METHODS[self.codec], round(self.raw_bytes / stored, 3)).manifest(),
             "source": self.plan.source,
             "settings": self.plan.settings,
             "gaps": gaps_of(self.source),
