@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from flowroi.archives.atomic import appearing
 from flowroi.errors import InvalidParameterError
+from flowroi.limits import DEFAULT_MAX_PIXELS
 from flowroi.output import check_target
 from flowroi.params import RoiMethod, RoiParams, check_integer
 from flowroi.png import write_png
@@ -50,6 +51,7 @@ def save_roi(
     overlays: bool = True,
     pattern: str | None = None,
     channel: int | None = None,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> RoiReport:
@@ -67,7 +69,7 @@ def save_roi(
         Threads; all cores by default. They do not change the masks.
     overlays : bool, default True
         Also draw every mask over its frame.
-    pattern, channel
+    pattern, channel, max_pixels
         See `open_source`.
     overwrite : bool, default False
         Replace a folder of masks that exists.
@@ -79,7 +81,7 @@ def save_roi(
     FlowRoIError
         Bad parameters, input or output; nothing is left behind then.
     """
-    with open_source(source, pattern=pattern, channel=channel) as opened:
+    with open_source(source, pattern=pattern, channel=channel, max_pixels=max_pixels) as opened:
         return save_roi_of(
             opened,
             target,

@@ -75,7 +75,6 @@ def test_same_bytes_for_any_number_of_workers(flow, movie, tmp_path, target):
         ["--lossless", "most"],
         ["--scaling-factor", "0.5"],
         ["--format", "zip"],
-        ["--format", "ome-zarr"],
         ["--codec", "av1"],
         ["--workers", "0"],
         ["--roi-method", "guess"],

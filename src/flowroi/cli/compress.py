@@ -10,6 +10,7 @@ import typer
 from flowroi.cli import DONE, FAILED, PARTLY, options
 from flowroi.cli.output import Output, shown, size_text
 from flowroi.errors import FlowRoIError, InvalidParameterError
+from flowroi.limits import DEFAULT_MAX_PIXELS
 from flowroi.params import EncodeParams, RoiParams
 
 _ENCODE = EncodeParams(rate=40)
@@ -96,6 +97,7 @@ def compress(
     skip_failed: Annotated[
         bool, typer.Option("--skip-failed", help="Of a plate: finish it without positions that cannot be compressed.")
     ] = False,
+    max_pixels: options.MaxPixels = DEFAULT_MAX_PIXELS,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Predict size and time from a sample of frames; write nothing.")
     ] = False,

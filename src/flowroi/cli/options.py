@@ -102,6 +102,10 @@ Wells = Annotated[
     ),
 ]
 Channel = Annotated[int | None, typer.Option(help="Which channel to read where there are several, from 0.")]
+MaxPixels = Annotated[
+    int,
+    typer.Option(help="Pixels of a frame; an input that declares more is refused, not decoded.", metavar="PIXELS"),
+]
 Denoise = Annotated[bool, typer.Option(help="Median and bilateral filter before the motion (flow).")]
 RoiThreshold = Annotated[
     Any, typer.Option(help="Share of the pixels kept as RoI, in (0, 1), or auto.", parser=_share, metavar="SHARE")

@@ -64,7 +64,7 @@ def save_roi(source: Path, target: Path, params: RoiParams, given: dict[str, Any
     from flowroi.plates import open_plate
     from flowroi.plates.roi import save_plate_roi
 
-    plate = open_plate(source, pattern=given["pattern"], channel=given["channel"])
+    plate = open_plate(source, pattern=given["pattern"], channel=given["channel"], max_pixels=given["max_pixels"])
     for warning in plate.warnings:
         out.warn(f"{source}: {warning}")
     with out.progress(source.name) as progress:

@@ -11,6 +11,7 @@ import typer
 from flowroi.cli import options
 from flowroi.cli.output import Output, shown
 from flowroi.errors import InvalidParameterError
+from flowroi.limits import DEFAULT_MAX_PIXELS
 from flowroi.params import RoiMethod, RoiParams
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def roi(
     pattern: options.Pattern = None,
     channel: options.Channel = None,
     well: options.Wells = None,
+    max_pixels: options.MaxPixels = DEFAULT_MAX_PIXELS,
     overwrite: options.Overwrite = False,
     config: options.Config = None,
     as_json: options.Json = False,
@@ -70,6 +72,7 @@ def roi(
             overlays=overlays,
             pattern=pattern,
             channel=channel,
+            max_pixels=max_pixels,
             overwrite=overwrite,
             progress=progress,
         )
