@@ -12,6 +12,8 @@ import tifffile
 
 import flowroi
 from flowroi.exports import export
+from flowroi.job import parse_options
+from flowroi.plates.compression import compress_plate
 
 BITS = (8, 12)
 _FRAMES, _HEIGHT, _WIDTH = 5, 120, 168
@@ -133,4 +135,13 @@ def _raw(bits: int, seed: int, path: Path) -> Path:
 
 
 def _plate(target: Path, bits: int, folder: Path, options: dict[str, Any]) -> Made:
-    raise NotImplementedError
+    wells = folder / f"{bits}-bit" / "wells"
+    for seed, well in enumerate(WELLS):
+        _raw(bits, seed, wells / f"{well}.tif")
+    compress_plate(flowroi.open_plate(wells), target, parse_options(options))
+    plate = flowroi.open_plate_archive(target)
+    movies = []
+    for position in plate.positions:
+        with plate.open(position) as archive:
+            movies.append(archive[:])
+    return Made(target, np.concatenate(movies), wells=len(movies))
