@@ -9,7 +9,7 @@ CPP := $(wildcard cpp/include/flowroi/*.hpp cpp/src/*.cpp cpp/src/*.hpp cpp/bind
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 STUBGEN := $(BIN)/python -m nanobind.stubgen -q -m flowroi._core
 
-.PHONY: demo browser test test-python test-native test-slow test-cellpose3 test-cellpose-sam lint bench docs fuzz stubs lock clean
+.PHONY: demo browser test test-python test-native test-slow trust test-cellpose3 test-cellpose-sam lint bench docs fuzz stubs lock clean
 
 demo: $(VENV)/installed
 	$(BIN)/flowroi demo --output demo --overwrite
@@ -23,6 +23,11 @@ test-python: $(VENV)/developed browser
 test-slow: $(VENV)/developed
 	$(BIN)/python -m pytest -n $(JOBS) -m slow tests
 
+# The promises of the archives under many more faults than in `make test`: hours; leaves the table in build/trust.md.
+trust: $(VENV)/developed
+	mkdir -p build
+	$(BIN)/python -m pytest -n $(JOBS) --trust=long --trust-table=build/trust.md tests/trust
+
 # The networks, each with the Cellpose that it needs, in an environment of its own; slow ones, too.
 test-cellpose3: $(VENV)-cellpose3/installed
 	$(VENV)-cellpose3/bin/python -m pytest -m cellpose3 tests/segmenters
@@ -30,11 +35,11 @@ test-cellpose3: $(VENV)-cellpose3/installed
 test-cellpose-sam: $(VENV)-cellpose-sam/installed
 	$(VENV)-cellpose-sam/bin/python -m pytest -m cellpose_sam tests/segmenters
 
-# The C++ tests, and a short run of the fuzzer under AddressSanitizer and UndefinedBehaviorSanitizer.
+# The C++ tests, and a hundred thousand executions of the fuzzer under AddressSanitizer and UndefinedBehaviorSanitizer.
 test-native: $(VENV)/developed
 	$(CMAKE) -S . -B $(NATIVE) >/dev/null && $(BIN)/cmake --build $(NATIVE) && $(BIN)/ctest --test-dir $(NATIVE) --output-on-failure
 	$(CMAKE) -S . -B $(SANITIZED) -DFLOWROI_SANITIZE=ON >/dev/null && $(BIN)/cmake --build $(SANITIZED)
-	$(SANITIZED)/fuzz_encoder 5000 1
+	$(SANITIZED)/fuzz_encoder 50000 1 & first=$$!; $(SANITIZED)/fuzz_encoder 50000 2 && wait $$first
 
 # Tests look at the report in a browser. As root on a Debian-like system it is installed; elsewhere they skip, and say so.
 browser:

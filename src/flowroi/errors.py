@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from os import PathLike, fspath
 
+# The end of a message about a file that is not of its suffix's kind.
+NOT_DECODED = "not decoded: check the file and its suffix"
+
 
 class FlowRoIError(Exception):
     """Base of every error that FlowRoI raises on purpose.

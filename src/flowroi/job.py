@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 from flowroi.archives import FORMATS
 from flowroi.errors import InvalidParameterError
+from flowroi.limits import DEFAULT_MAX_PIXELS
 from flowroi.masks import check_roi_method
 from flowroi.params import TARGETS, EncodeParams, RateControl, RoiParams, check_choice, check_integer
 
@@ -37,6 +38,7 @@ class Job:
     measure: bool = False
     pattern: str | None = None
     channel: int | None = None
+    max_pixels: int = DEFAULT_MAX_PIXELS
     wells: tuple[str, ...] = ()
     skip_failed: bool = False
 
@@ -70,6 +72,7 @@ class Job:
         object.__setattr__(self, "wells", tuple(self.wells))
         if self.channel is not None:
             check_integer("channel", self.channel, low=0)
+        check_integer("max_pixels", self.max_pixels, low=1)
 
 
 @dataclass(frozen=True, slots=True)

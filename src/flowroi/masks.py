@@ -89,8 +89,8 @@ def read_mask(folder: Path, name: str, shape: tuple[int, ...], t: int) -> Mask:
         declared = png_size(data)
         if declared != shape:
             raise InvalidParameterError(
-                f"the mask is {declared[0]}x{declared[1]} (rows x columns); expected {shape[0]}x{shape[1]}, the frame's "
-                "size; nothing was cropped or scaled: make the mask again from this frame"
+                f"the mask is {declared[0]}x{declared[1]} (rows x columns); expected {shape[0]}x{shape[1]}, as the "
+                "frame; nothing was cropped or scaled: make the mask again from this frame"
             )
         check_png_chunks(data)
         mask = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)

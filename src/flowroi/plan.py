@@ -16,7 +16,7 @@ from flowroi.masks import digest_of_masks, mask_folder
 from flowroi.sources import Source
 
 # Of a job, what decides on no byte of an archive.
-_WITHOUT_EFFECT = ("workers", "overwrite", "dry_run", "measure", "wells", "skip_failed")
+_WITHOUT_EFFECT = ("workers", "overwrite", "dry_run", "measure", "wells", "skip_failed", "max_pixels")
 _MOST_NAMED = 5
 
 

@@ -8,40 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from flowroi.archives import ArchiveLayout, open_archive
-from flowroi.errors import FlowRoIError
+from flowroi.archives import ArchiveLayout
 from flowroi.job import Job
 from flowroi.params import RoiParams
 from flowroi.sources import Source
-
-ALREADY_LOSSY = "the input is itself a lossy archive: its losses stay, and are recorded in the new one"
-_MAYBE_ARCHIVES = (".tif", ".tiff", ".mkv", ".mp4")
-
-
-def earlier_losses(path: Path | None) -> tuple[list[str], list[float | None]]:
-    """Return the methods and rates of the lossy codings that the input went through, if it is an archive of ours."""
-    if path is None or not (path.is_dir() or path.suffix.lower() in _MAYBE_ARCHIVES):
-        return [], []
-    try:
-        with open_archive(path) as archive:
-            return list(archive.manifest["lossy_method"]), list(archive.manifest["lossy_ratio"])
-    except (FlowRoIError, OSError):
-        return [], []
-
-
-def losses_of(earlier: tuple[list[str], list[float | None]], method: str | None, ratio: float) -> dict[str, Any]:
-    """Return what a manifest says of all lossy codings: once there, none is ever taken back.
-
-    Parameters
-    ----------
-    earlier : (list of str, list of float or None)
-    method : str or None
-        Of this coding; None if it loses nothing.
-    ratio : float
-        Of this coding.
-    """
-    methods, ratios = ([*earlier[0], method], [*earlier[1], round(ratio, 3)]) if method else earlier
-    return {"lossy": bool(methods), "lossy_method": list(methods), "lossy_ratio": list(ratios)}
 
 
 def layout_of(source: Source, significant_bits: int, *, keep_masks: bool = False) -> ArchiveLayout:

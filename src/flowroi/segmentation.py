@@ -15,6 +15,7 @@ import tifffile
 
 from flowroi.archives.atomic import appearing
 from flowroi.errors import FlowRoIError
+from flowroi.limits import DEFAULT_MAX_PIXELS
 from flowroi.output import check_target
 from flowroi.resources import opencv_threads
 from flowroi.segmenters import Segmenter
@@ -53,6 +54,7 @@ def save_labels(
     *,
     pattern: str | None = None,
     channel: int | None = None,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
     for_training: bool = False,
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
@@ -67,7 +69,7 @@ def save_labels(
         Folder for `<frame>.tif`, the labels (Y, X): uint16, or int32 where there are more than 65535 cells; and for
         `cells.csv`: frame, cells, median_area_px, a line a frame.
     segmenter : Segmenter
-    pattern, channel
+    pattern, channel, max_pixels
         See `open_source`.
     for_training : bool, default False
         Lay the folder out as Cellpose's training reads it: `<frame>.tif` is the frame, `<frame>_masks.tif` its labels.
@@ -82,7 +84,7 @@ def save_labels(
         Bad parameters, input or output, or a segmenter that cannot work; nothing is left behind then.
     """
     done: list[FrameCells] = []
-    with open_source(source, pattern=pattern, channel=channel) as opened:
+    with open_source(source, pattern=pattern, channel=channel, max_pixels=max_pixels) as opened:
         check_target(target, inputs=[opened.path], overwrite=overwrite, replaceable=("*.tif", _TABLE))
         with appearing(target, folder=True, overwrite=overwrite) as unfinished:
             with opencv_threads(1):

@@ -11,6 +11,7 @@ import typer
 from flowroi.cli import TARGET_MISSED, options
 from flowroi.cli.decompress import parse_frames
 from flowroi.cli.output import Output, shown
+from flowroi.limits import DEFAULT_MAX_PIXELS
 
 if TYPE_CHECKING:
     from flowroi.evaluation.save import SavedEvaluation
@@ -46,6 +47,7 @@ def evaluate(
     workers: options.Workers = None,
     pattern: options.Pattern = None,
     channel: options.Channel = None,
+    max_pixels: options.MaxPixels = DEFAULT_MAX_PIXELS,
     overwrite: options.Overwrite = False,
     config: options.Config = None,  # noqa: ARG001 - read by its callback
     as_json: options.Json = False,
@@ -59,7 +61,7 @@ def evaluate(
     targets = [parse_target(text) for text in target or []]
     chosen = None
     if frames is not None:
-        with open_source(source, pattern=pattern, channel=channel) as opened:
+        with open_source(source, pattern=pattern, channel=channel, max_pixels=max_pixels) as opened:
             chosen = parse_frames(frames, len(opened))
     finder = options.chosen_segmenter(segmenter, weights=weights, diameter_px=diameter_px, gpu=gpu)
     with out.progress(source.name) as progress:
@@ -77,6 +79,7 @@ def evaluate(
             workers=workers,
             pattern=pattern,
             channel=channel,
+            max_pixels=max_pixels,
             overwrite=overwrite,
             command=["flowroi", *sys.argv[1:]],
             progress=progress,

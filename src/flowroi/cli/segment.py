@@ -10,6 +10,7 @@ import typer
 
 from flowroi.cli import options
 from flowroi.cli.output import Output, shown
+from flowroi.limits import DEFAULT_MAX_PIXELS
 
 
 def segment(
@@ -24,6 +25,7 @@ def segment(
     ] = False,
     pattern: options.Pattern = None,
     channel: options.Channel = None,
+    max_pixels: options.MaxPixels = DEFAULT_MAX_PIXELS,
     overwrite: options.Overwrite = False,
     config: options.Config = None,  # noqa: ARG001 - its values came in by the other names
     as_json: options.Json = False,
@@ -41,6 +43,7 @@ def segment(
             opened,
             pattern=pattern,
             channel=channel,
+            max_pixels=max_pixels,
             for_training=for_training,
             overwrite=overwrite,
             progress=progress,

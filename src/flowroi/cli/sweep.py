@@ -10,6 +10,7 @@ import typer
 
 from flowroi.cli import TARGET_MISSED, options
 from flowroi.cli.output import Output, shown, size_text
+from flowroi.limits import DEFAULT_MAX_PIXELS
 
 if TYPE_CHECKING:
     from flowroi.sweep.save import SavedSweep
@@ -46,6 +47,7 @@ def sweep(
     workers: Annotated[int | None, typer.Option(help="Processes; all cores by default. They change no figure.")] = None,
     pattern: options.Pattern = None,
     channel: options.Channel = None,
+    max_pixels: options.MaxPixels = DEFAULT_MAX_PIXELS,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier sweep; its cache stays.")] = False,
     config: options.Config = None,  # noqa: ARG001 - read by its callback
     as_json: options.Json = False,
@@ -78,6 +80,7 @@ def sweep(
             workers=workers,
             pattern=pattern,
             channel=channel,
+            max_pixels=max_pixels,
             overwrite=overwrite,
             command=["flowroi", *sys.argv[1:]],
             progress=progress,

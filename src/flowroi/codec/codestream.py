@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from flowroi.errors import CorruptDataError, UnsupportedFormatError
+from flowroi.errors import NOT_DECODED, CorruptDataError, UnsupportedFormatError
 
 _SIGNATURE_BOX = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
 _SOC_SIZ = b"\xff\x4f\xff\x51"
@@ -40,12 +40,13 @@ def read_header(data: bytes) -> StreamHeader:
     start = codestream_offset(data)
     siz = data[start + 4 : start + 4 + 41]
     if data[start : start + 4] != _SOC_SIZ or len(siz) < 41:
-        raise CorruptDataError(f"not a JPEG 2000 stream: {data[:8].hex(' ') or 'no bytes'} at its start, no SIZ marker")
+        seen = data[:8].hex(" ") or "no bytes"
+        raise CorruptDataError(f"not a JPEG 2000 stream: it starts with {seen} and has no SIZ marker; {NOT_DECODED}")
     x1, y1, x0, y0 = struct.unpack(">4I", siz[4:20])
     components, precision = struct.unpack(">HB", siz[36:39])[:2]
     if x1 <= x0 or y1 <= y0 or components == 0:
         raise CorruptDataError(
-            f"the stream declares an empty image: x {x0} to {x1}, y {y0} to {y1}, {components} components"
+            f"the stream declares an empty image: x {x0} to {x1}, y {y0} to {y1}, {components} components; not decoded"
         )
     return StreamHeader(x1 - x0, y1 - y0, components, (precision & 0x7F) + 1, bool(precision & 0x80))
 
@@ -58,7 +59,9 @@ def check_limits(header: StreamHeader, max_pixels: int) -> None:
             "not decoded: raise max_pixels if the size is right"
         )
     if header.components != 1:
-        raise UnsupportedFormatError(f"the stream has {header.components} components; expected 1 (grey)")
+        raise UnsupportedFormatError(
+            f"the stream has {header.components} components; expected 1; not decoded: save one channel as grey"
+        )
     if header.signed or header.bit_depth > 16:
         kind = "signed" if header.signed else "unsigned"
         raise UnsupportedFormatError(

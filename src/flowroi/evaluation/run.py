@@ -23,6 +23,7 @@ from flowroi.evaluation.measure import FrameMeasure, Yardstick
 from flowroi.evaluation.pool import Task, measure_all
 from flowroi.evaluation.results import SubjectResult
 from flowroi.evaluation.subjects import FromArchive, Raw, Repeat, Subject
+from flowroi.limits import DEFAULT_MAX_PIXELS
 from flowroi.params import check_integer
 from flowroi.roi.noise import NOISE_FRAMES, noise_of
 from flowroi.segmenters import Segmenter
@@ -102,6 +103,7 @@ def run_evaluation(
     workers: int | None = None,
     pattern: str | None = None,
     channel: int | None = None,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Measure archives against the movie that they were made of.
@@ -133,7 +135,7 @@ def run_evaluation(
     ssim : bool, default True
     workers : int, optional
         Processes; all cores by default. They do not change the figures.
-    pattern, channel
+    pattern, channel, max_pixels
         See `open_source`.
     progress : callable, optional
         Called with (steps done, steps in all): frames measured, and frames coded with plain video codecs.
@@ -161,7 +163,7 @@ def run_evaluation(
     if labels is None and segmenter is None:
         raise InvalidParameterError("there are neither labels nor a segmenter to tell where the cells are; give one")
     with ExitStack() as stack:
-        opened = stack.enter_context(open_source(source, pattern=pattern, channel=channel))
+        opened = stack.enter_context(open_source(source, pattern=pattern, channel=channel, max_pixels=max_pixels))
         truth = None if labels is None else stack.enter_context(open_labels(labels, opened))
         read = [stack.enter_context(open_archive(path)) for path in archives]
         for archive in read:

@@ -133,7 +133,8 @@ def save_evaluation(
     )
     found = _concluded(evaluation, targets)
     with appearing(target, folder=True, overwrite=overwrite) as folder:
-        with open_source(source, pattern=options.get("pattern"), channel=options.get("channel")) as opened:
+        given = {name: options[name] for name in ("pattern", "channel", "max_pixels") if name in options}
+        with open_source(source, **given) as opened:
             pairs = zip(archives, evaluation.of_kind("archive"), strict=True)
             segmented = segmenter_is_useful(evaluation)
             looks = [looks_section(opened, path, result, segmented=segmented) for path, result in pairs]

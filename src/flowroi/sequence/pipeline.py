@@ -20,11 +20,12 @@ from flowroi.codec.encoder import ROUNDING_NOISE
 from flowroi.errors import InvalidParameterError
 from flowroi.extras import need
 from flowroi.job import Settings
+from flowroi.losses import Losses
 from flowroi.masks import mask_folder
 from flowroi.output import check_target, refuse_overlap
 from flowroi.params import EncodeParams
 from flowroi.plan import Plan, finished_before
-from flowroi.provenance import ALREADY_LOSSY, earlier_losses, gaps_of, layout_of, losses_of, roi_settings
+from flowroi.provenance import gaps_of, layout_of, roi_settings
 from flowroi.report.compression import CompressionReport, FrameReport, roi_warnings, size_on_disk
 from flowroi.resources import available_cores, opencv_threads
 from flowroi.roi.noise import NOISE_FRAMES, noise_of
@@ -63,6 +64,7 @@ def compress_sequence(
     if not (job.dry_run or job.overwrite):
         manifest = finished_before(target, plan)
         if manifest is not None:
+            Work.clear_away(target)
             seconds = time.perf_counter() - started
             return CompressionReport.of_manifest(manifest, str(opened.path or opened.name), target, seconds)
     check_target(target, inputs=inputs, overwrite=job.overwrite, replaceable=("*",))
@@ -113,7 +115,6 @@ class _Run:
         self.codec: SequenceCodec = "hevc" if job.codec == "hevc" else "av1"
         self.bits = encode.significant_bits or source.significant_bits
         self.peak = 2**self.bits - 1
-        self.earlier_losses = earlier_losses(source.path)
         self.raw_bytes = math.prod(source.shape) * source.dtype.itemsize
         preset = _PRESETS[self.codec] if job.preset is None else job.preset
         self.sequence = SequenceFormat(self.codec, *source.shape[1:], self.bits, preset, job.gop or _GOP)
@@ -180,8 +181,6 @@ class _Run:
         for t, frame in zip(places, frames, strict=True):
             checks.note(t, frame.facts)
         notes = [*self.source.warnings, *checks.messages(), *self.settings.notes]
-        if self.earlier_losses[0]:
-            notes.append(ALREADY_LOSSY)
         if self.treated.background != "none":
             notes.append(f"outside the RoI the background is a {self.treated.background}: no measurement")
         if self.settings.job.roi_method != "none":
@@ -223,7 +222,7 @@ class _Run:
         return {
             "flowroi": versions.pop("flowroi"),
             "codecs": versions,
-            **losses_of(self.earlier_losses, _METHODS[self.codec], self.raw_bytes / stored),
+            **Losses.of(self.source).then(_METHODS[self.codec], round(self.raw_bytes / stored, 3)).manifest(),
             "source": self.plan.source,
             "settings": self.plan.settings,
             "gaps": gaps_of(self.source),

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
-from flowroi.archives import Archive
+from flowroi.archives import Archive, open_archive
+from flowroi.archives.folder_files import names_within
+from flowroi.archives.manifest import MANIFEST_NAME
+from flowroi.archives.trailer import has_manifest
 from flowroi.errors import UnsupportedFormatError
+from flowroi.limits import MAX_METADATA_BYTES
 from flowroi.losses import Losses
-from flowroi.sources.base import Source
-from flowroi.sources.files import InputFile
+from flowroi.sources.base import Gap, Source
+from flowroi.sources.files import InputFile, located
 from flowroi.sources.names import safe_stem, safe_stems
 from flowroi.sources.pixels import Frame
 
+_FILES = (".tif", ".tiff", ".mkv", ".mp4")
+_MARK = b'"flowroi-archive"'
+
 
 class ArchiveSource(Source):
-    """Frames of a video archive.
+    """Frames of an archive of ours.
 
     Parameters
     ----------
@@ -50,9 +59,27 @@ class ArchiveSource(Source):
             significant_bits=manifest["significant_bits"],
             pixel_size_um=manifest["pixel_size_um"],
             frame_interval_s=manifest["frame_interval_s"],
+            gaps=[Gap(**gap) for gap in manifest["gaps"]],
             losses=Losses.from_manifest(manifest),
             warnings=manifest["warnings"],
         )
+
+    @classmethod
+    def at(cls, path: Path, *, max_pixels: int) -> Self:
+        """Open the archive at a path.
+
+        Raises
+        ------
+        CorruptDataError, UnsupportedFormatError
+            As `open_archive`.
+        """
+        files = [path / name for name in names_within(path)] if path.is_dir() else [path]
+        archive = open_archive(path)
+        try:
+            return cls(archive, files, max_pixels=max_pixels)
+        except BaseException:
+            archive.close()
+            raise
 
     def _read(self, t: int) -> Frame:
         return self._archive[t]
@@ -62,3 +89,23 @@ class ArchiveSource(Source):
 
     def _release(self) -> None:
         self._archive.close()
+
+
+def is_own_archive(path: Path, mode: int) -> bool:
+    """Whether a path is an archive of ours: by the mark at the end of a file, or the manifest of a folder.
+
+    Archives of the first version that are OME-TIFF have no such mark; `TiffSource` knows them by their description.
+
+    Parameters
+    ----------
+    path : Path
+    mode : int
+        Of its `stat`.
+    """
+    if stat.S_ISREG(mode):
+        return path.suffix.lower() in _FILES and has_manifest(path)
+    manifest = path / MANIFEST_NAME
+    if not stat.S_ISDIR(mode) or not manifest.is_file():
+        return False
+    with located(manifest), InputFile.find(manifest).open() as handle:
+        return _MARK in handle.read(MAX_METADATA_BYTES)

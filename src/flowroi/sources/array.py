@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from flowroi.errors import CorruptDataError, InvalidParameterError, UnsupportedFormatError
+from flowroi.errors import NOT_DECODED, CorruptDataError, InvalidParameterError, UnsupportedFormatError
 from flowroi.limits import check_frame_count
 from flowroi.sources.base import Source
 from flowroi.sources.files import InputFile, located
@@ -55,7 +55,9 @@ class ArraySource(Source):
                 )
             movie = array[np.newaxis] if array.ndim == 2 else array
             if movie.size == 0:
-                raise UnsupportedFormatError(f"the array has shape {array.shape}: it holds no frame or no pixel")
+                raise UnsupportedFormatError(
+                    f"the array has shape {array.shape}: it holds no frame or no pixel; nothing was read"
+                )
             check_size(movie.shape[2], movie.shape[1], max_pixels)
             check_frame_count(movie.shape[0])
             dtype = check_pixel_type(array.dtype, np.asarray(movie[0]))
@@ -126,7 +128,7 @@ def _check_npy_header(file: InputFile, max_pixels: int) -> None:
         except (ValueError, TypeError, SyntaxError, OverflowError, TokenError) as error:
             # NumPy parses the header as Python text, and what is no Python text raises what the tokenizer raises.
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise CorruptDataError(f"not a .npy file, or a damaged one ({reason:.200})") from error
+            raise CorruptDataError(f"not a .npy file, or a damaged one ({reason:.200}); {NOT_DECODED}") from error
         start = handle.tell()
     if dtype.hasobject:
         raise UnsupportedFormatError(

@@ -74,8 +74,9 @@ class InputFile:
         try:
             handle = self.path.open("rb")
         except OSError as error:
+            advice = "check its permissions" if isinstance(error, PermissionError) else "is the disk still mounted?"
             raise MissingInputError(
-                f"cannot be opened ({error.strerror}); it was there before: is the disk still mounted?",
+                f"cannot be opened ({error.strerror}); it was there before: {advice}",
                 path=self.path,
                 frame=frame,
             ) from error

@@ -124,7 +124,9 @@ def _read_pixels(pixels: ElementTree.Element, namespace: str, own_uuid: str | No
     sizes["C"] //= samples
     total = sizes["T"] * sizes["Z"] * sizes["C"]
     if total > _MAX_PLANES:
-        raise UnsupportedFormatError(f"the OME-XML declares {total} planes; expected at most {_MAX_PLANES}")
+        raise UnsupportedFormatError(
+            f"the OME-XML declares {total} planes; above the limit of {_MAX_PLANES}; nothing was read: split it"
+        )
     order = pixels.get("DimensionOrder", "")
     if sorted(order) != sorted("XYZCT") or not order.startswith("XY"):
         raise CorruptDataError(f"the OME-XML's DimensionOrder is {order!r}; expected XYZCT in some order")

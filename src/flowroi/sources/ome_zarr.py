@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from flowroi.codec.lossiness import stream_losses
 from flowroi.errors import CorruptDataError, FlowRoIError
 from flowroi.extras import need
 from flowroi.limits import check_frame_count
+from flowroi.losses import Losses
 from flowroi.sources.base import Source
 from flowroi.sources.files import InputFile, located
 from flowroi.sources.names import numbered_names, safe_stem, text_name
@@ -98,8 +100,17 @@ class OmeZarrSource(Source):
             frame_names=numbered_names(frames),
             pixel_size_um=image.pixel_size_um,
             frame_interval_s=image.frame_interval_s,
+            losses=self._losses(),
             warnings=warned,
         )
+
+    def _losses(self) -> Losses:
+        """Return what the first frame's chunk lost, and what a filter that changes samples did."""
+        lost = Losses().then(self._array.lossy_filter)
+        if self._array.compressor != "imagecodecs_jpeg2k":
+            return lost
+        coded = stream_losses(self._chunks.stored(self._region(0, 1), 0), self._array.chunk_bytes)
+        return Losses(lost.methods + coded.methods, lost.ratios + coded.ratios)
 
     def _region(self, start: int, stop: int) -> tuple[slice, ...]:
         """Return the part of the array that holds some frames."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -88,15 +87,16 @@ def open_source(
 
 
 def _open_path(path: Path, pattern: str | None, channel: int | None, max_pixels: int) -> Source:
+    from flowroi.sources.archive import ArchiveSource, is_own_archive
+
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise MissingInputError(f"cannot be opened ({reason}); expected {_FORMATS}", path=path) from error
-    archive = _own_archive(path, stat.S_ISDIR(mode))
-    if archive is not None:
+    if is_own_archive(path, mode):
         _refuse_unused(path, "an archive", pattern=pattern, channel=channel)
-        return archive(max_pixels)
+        return ArchiveSource.at(path, max_pixels=max_pixels)
     if stat.S_ISDIR(mode):
         from flowroi.sources.zarr_node import is_zarr
 
@@ -114,7 +114,11 @@ def _open_path(path: Path, pattern: str | None, channel: int | None, max_pixels:
     if suffix in (".tif", ".tiff"):
         from flowroi.sources.tiff import TiffSource
 
-        return TiffSource(path, channel=channel, max_pixels=max_pixels)
+        source = TiffSource(path, channel=channel, max_pixels=max_pixels)
+        if source.is_own_archive:
+            source.close()
+            return ArchiveSource.at(path, max_pixels=max_pixels)
+        return source
     if suffix in (".avi", ".mp4", ".mkv"):
         from flowroi.sources.video import VideoSource
 
@@ -129,34 +133,6 @@ def _open_path(path: Path, pattern: str | None, channel: int | None, max_pixels:
 
         return ImageFilesSource(path, [path], channel=channel, max_pixels=max_pixels)
     raise UnsupportedFormatError(f"the suffix is {suffix!r}; expected {_FORMATS}; it was not opened", path=path)
-
-
-def _own_archive(path: Path, is_folder: bool) -> Callable[[int], Source] | None:
-    """Return what opens an archive of ours in video files or OME-Zarr; None for anything else."""
-    if is_folder:
-        manifest = path / "manifest.json"
-        if not manifest.is_file() or b'"flowroi-archive"' not in manifest.read_bytes():
-            return None
-        if (path / "0" / "zarr.json").is_file() or (path / "0" / ".zarray").is_file():
-            files = sorted(file for file in (path / "0").rglob("*") if file.is_file())
-        elif not (files := sorted(path.glob("*.mkv"))):
-            return None
-    else:
-        from flowroi.archives.trailer import has_manifest
-
-        if path.suffix.lower() not in (".mkv", ".mp4") or not stat.S_ISREG(path.stat().st_mode):
-            return None
-        if not has_manifest(path):
-            return None
-        files = [path]
-
-    def opened(max_pixels: int) -> Source:
-        from flowroi.archives import open_archive
-        from flowroi.sources.archive import ArchiveSource
-
-        return ArchiveSource(open_archive(path), files, max_pixels=max_pixels)
-
-    return opened
 
 
 def _refuse_unused(path: Path | None, kind: str, *, pattern: str | None = None, channel: int | None = None) -> None:

@@ -9,7 +9,7 @@ from io import BytesIO
 import numpy as np
 from PIL import BmpImagePlugin, Image, PngImagePlugin
 
-from flowroi.errors import CorruptDataError, UnsupportedFormatError
+from flowroi.errors import NOT_DECODED, CorruptDataError, UnsupportedFormatError
 from flowroi.sources.pixels import Frame, ImageHeader, check_size
 
 HEADER_BYTES = 64
@@ -54,7 +54,7 @@ def png_size(head: bytes) -> tuple[int, int]:
         If this is no PNG file.
     """
     if head[:8] != _PNG_SIGNATURE or head[12:16] != b"IHDR" or len(head) < 29:
-        raise CorruptDataError(f"not a PNG file: it starts with {head[:8].hex(' ')}")
+        raise CorruptDataError(f"not a PNG file: it starts with {head[:8].hex(' ')}; {NOT_DECODED}")
     width, height = struct.unpack(">II", head[16:24])
     return int(height), int(width)
 
@@ -84,7 +84,7 @@ def read_bmp_header(head: bytes, max_pixels: int) -> ImageHeader:
         If it is too large, compressed, or not of 8, 24 or 32 bits.
     """
     if head[:2] != b"BM" or len(head) < 34:
-        raise CorruptDataError(f"not a BMP file: it starts with {head[:8].hex(' ')}")
+        raise CorruptDataError(f"not a BMP file: it starts with {head[:8].hex(' ')}; {NOT_DECODED}")
     (header_size,) = struct.unpack("<I", head[14:18])
     if header_size == 12:
         width, height, _, depth = struct.unpack("<4H", head[18:26])

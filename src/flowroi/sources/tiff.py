@@ -14,7 +14,7 @@ from flowroi.losses import Losses
 from flowroi.sources.base import Source, describe, size_changed
 from flowroi.sources.files import InputFile, located
 from flowroi.sources.names import numbered_names, safe_stem
-from flowroi.sources.pixels import Frame, ImageHeader, check_pixel_type, grey_frame
+from flowroi.sources.pixels import Frame, ImageHeader, check_pixel_type, check_size, grey_frame
 from flowroi.sources.tiff_files import OpenTiff, TiffFiles
 from flowroi.sources.tiff_layout import Plane, read_layout
 from flowroi.sources.tiff_page import check_page, first_values, losses_of_page, read_page, tifffile_errors
@@ -38,6 +38,11 @@ class TiffSource(Source):
     max_pixels : int
         Limit of a frame.
 
+    Attributes
+    ----------
+    is_own_archive : bool
+        It is an archive of ours of the first version, whose manifest stands in the description.
+
     Raises
     ------
     MissingInputError, CorruptDataError, UnsupportedFormatError
@@ -50,11 +55,14 @@ class TiffSource(Source):
         self._tiffs = TiffFiles(path)
         try:
             with located(path):
+                first = self._tiffs.main.first
+                check_size(first.imagewidth, first.imagelength, max_pixels)
                 layout = read_layout(self._tiffs, channel)
                 self._planes = layout.planes
                 self._sample = None if layout.channel_used else channel
                 self._header = self._check_planes()
                 warnings = (*layout.warnings, *self._page_warnings())
+            self.is_own_archive = "flowroi-archive" in (first.description or "")
             super().__init__(
                 name=safe_stem(path.name.split(".")[0] or path.stem),
                 path=path,

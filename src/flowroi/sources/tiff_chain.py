@@ -7,7 +7,7 @@ import struct
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from flowroi.errors import CorruptDataError
+from flowroi.errors import NOT_DECODED, CorruptDataError
 from flowroi.limits import check_frame_count
 
 _MAX_TAGS = 4096
@@ -72,7 +72,7 @@ def page_offsets(handle: BinaryIO) -> PageChain:
     order = {b"II": "<", b"MM": ">"}.get(head[:2])
     version = struct.unpack(order + "H", head[2:4])[0] if order and len(head) >= 8 else 0
     if order is None or version not in (42, 43) or (version == 43 and len(head) < 16):
-        raise CorruptDataError(f"not a TIFF file: it starts with {head[:8].hex(' ')}")
+        raise CorruptDataError(f"not a TIFF file: it starts with {head[:8].hex(' ')}; {NOT_DECODED}")
     big = version == 43
     form = _Form.of(order, big=big)
     (offset,) = form.offset.unpack(head[8:16] if big else head[4:8])

@@ -142,8 +142,7 @@ def first_values(page: tifffile.TiffPage, file_size: int, max_pixels: int) -> Fr
 
 def read_single_page_header(handle: BinaryIO, max_pixels: int) -> ImageHeader:
     """Check a TIFF file that is one frame of a folder; a file of several pages is refused."""
-    with tifffile_errors(), tifffile.TiffFile(handle) as tiff:
-        page, file_size = _only_page(handle, tiff)
+    with _only_page(handle) as (page, file_size):
         header = check_page(page, file_size, max_pixels)
         if header.dtype.kind != "u" or header.dtype.itemsize > 2:
             check_pixel_type(header.dtype, first_values(page, file_size, max_pixels))
@@ -152,17 +151,19 @@ def read_single_page_header(handle: BinaryIO, max_pixels: int) -> ImageHeader:
 
 def read_single_page(handle: BinaryIO, max_pixels: int) -> Frame:
     """Decode a TIFF file that is one frame of a folder."""
-    with tifffile_errors(), tifffile.TiffFile(handle) as tiff:
-        return read_page(*_only_page(handle, tiff), max_pixels)
+    with _only_page(handle) as (page, file_size):
+        return read_page(page, file_size, max_pixels)
 
 
 def single_page_losses(handle: BinaryIO) -> Losses:
     """Return what the only page of a TIFF file lost when it was written."""
-    with tifffile_errors(), tifffile.TiffFile(handle) as tiff:
-        return losses_of_page(_only_page(handle, tiff)[0])
+    with _only_page(handle) as (page, _):
+        return losses_of_page(page)
 
 
-def _only_page(handle: BinaryIO, tiff: tifffile.TiffFile) -> tuple[tifffile.TiffPage, int]:
+@contextmanager
+def _only_page(handle: BinaryIO) -> Iterator[tuple[tifffile.TiffPage, int]]:
+    """Open a file of one page; yields the page and the size of the file."""
     chain = page_offsets(handle)
     if chain.broken is not None:
         raise CorruptDataError(chain.broken)
@@ -171,7 +172,9 @@ def _only_page(handle: BinaryIO, tiff: tifffile.TiffFile) -> tuple[tifffile.Tiff
             f"a TIFF of {len(chain.offsets)} pages among single images; expected one page: give that file itself as "
             "the input"
         )
-    return tiff.pages.first, tiff.filehandle.size
+    handle.seek(0)
+    with tifffile_errors(), tifffile.TiffFile(handle) as tiff:
+        yield tiff.pages.first, tiff.filehandle.size
 
 
 def _decode(page: tifffile.TiffPage) -> Frame:

@@ -215,7 +215,7 @@ def _sizes(value: Any, name: str) -> tuple[int, ...]:
         or not 2 <= len(value) <= 5
         or any(not isinstance(n, int) or isinstance(n, bool) or not 1 <= n < 2**48 for n in value)
     ):
-        raise CorruptDataError(f"{name} is {str(value)[:80]!r}; expected 2 to 5 sizes of at least 1")
+        raise CorruptDataError(f"{name} is {str(value)[:80]!r}; expected 2 to 5 sizes of at least 1; nothing was read")
     return tuple(value)
 
 

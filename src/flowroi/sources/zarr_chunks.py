@@ -39,6 +39,15 @@ class _Piece:
     offset: int
     size_bytes: int
 
+    def read(self, frame: int) -> bytes:
+        """Read it, all of it or nothing."""
+        with self.file.open(frame=frame) as handle, located(self.file.path, frame):
+            handle.seek(self.offset)
+            data = handle.read(self.size_bytes)
+        if len(data) < self.size_bytes:
+            raise CorruptDataError(f"{len(data)} of {self.size_bytes} bytes could be read; not filled up")
+        return data
+
 
 class ZarrChunks:
     """The stored chunks of an array, found once.
@@ -83,12 +92,13 @@ class ZarrChunks:
         """
         for chunk in self._in(region):
             piece = self._piece(chunk, frame)
-            with piece.file.open(frame=frame) as handle, located(piece.file.path, frame):
-                handle.seek(piece.offset)
-                data = handle.read(piece.size_bytes)
-                if len(data) < piece.size_bytes:
-                    raise CorruptDataError(f"{len(data)} of {piece.size_bytes} bytes could be read; not filled up")
-                _check_decoded_size(data, self._array)
+            with located(piece.file.path, frame):
+                _check_decoded_size(piece.read(frame), self._array)
+
+    def stored(self, region: tuple[slice, ...], frame: int) -> bytes:
+        """Return the bytes of the first chunk of a region, without its checksum."""
+        data = self._piece(next(self._in(region)), frame).read(frame)
+        return data[:-4] if self._array.checksummed else data
 
     def _in(self, region: tuple[slice, ...]) -> itertools.product[Coordinates]:
         spans = [
@@ -108,7 +118,8 @@ class ZarrChunks:
         offset, size = (int(value) for value in self._index(stored, file, frame)[within])
         if offset == _NO_CHUNK and size == _NO_CHUNK:
             raise CorruptDataError(
-                f"the shard has no chunk {_text(chunk)}; it was not filled up with zeros: copy the folder again",
+                f"the shard has no chunk {_text(chunk)}; it was not filled up with zeros: copy it again, or, if the "
+                "frame is black, write it with write_empty_chunks=True",
                 path=file.path,
                 frame=frame,
             )
@@ -131,8 +142,8 @@ class ZarrChunks:
         path = inside(node.root, key if base == "." else f"{base}/{key}")
         if not path.exists():
             raise CorruptDataError(
-                f"chunk {_text(stored)} of frame {frame} is missing ({path.name} is not there); it was not filled up "
-                "with zeros: copy the folder again",
+                f"chunk {_text(stored)} of frame {frame} is missing; it was not filled up with zeros: copy the "
+                "folder again, or, if the frame is black, write it with write_empty_chunks=True",
                 path=path,
                 frame=frame,
             )

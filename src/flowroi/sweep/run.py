@@ -18,6 +18,7 @@ from flowroi.evaluation.labels import open_labels
 from flowroi.evaluation.measure import Yardstick
 from flowroi.evaluation.results import Summary
 from flowroi.job import parse_options
+from flowroi.limits import DEFAULT_MAX_PIXELS
 from flowroi.params import check_integer
 from flowroi.segmenters import Segmenter
 from flowroi.sources import open_source
@@ -118,6 +119,7 @@ def run_sweep(
     workers: int | None = None,
     pattern: str | None = None,
     channel: int | None = None,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
     progress: Progress | None = None,
 ) -> Sweep:
     """Look for the options of `compress` that meet targets best.
@@ -147,7 +149,7 @@ def run_sweep(
         Measure the best once more, on other frames.
     workers : int, optional
         Processes; all cores by default. They do not change the figures.
-    pattern, channel
+    pattern, channel, max_pixels
         See `open_source`.
     progress : callable, optional
         Called with (measures done, measures asked for until now).
@@ -179,7 +181,7 @@ def run_sweep(
         grid(axes, fixed)
     store = Cache(cache)
     with ExitStack() as stack:
-        opened = stack.enter_context(open_source(source, pattern=pattern, channel=channel))
+        opened = stack.enter_context(open_source(source, pattern=pattern, channel=channel, max_pixels=max_pixels))
         truth = None if labels is None else stack.enter_context(open_labels(labels, opened))
         labelled = range(len(opened)) if truth is None else truth.frames
         if not labelled:
