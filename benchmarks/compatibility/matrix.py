@@ -56,7 +56,7 @@ READERS = (
     Reader("glymur", "images", "glymur", ("jp2",)),
     Reader("FFmpeg (PyAV)", "images", "ffmpeg", (*_IMAGES, *_VIDEOS)),
     Reader("zarr with imagecodecs-zarr, -numcodecs", "zarr", "zarr", (*_ZARRS, *_H4TRACKS)),
-    Reader("the same, second Python", "zarr", "zarr", (*_ZARRS, *_H4TRACKS), second_python=True),
+    Reader("zarr, likewise, second Python", "zarr", "zarr", (*_ZARRS, *_H4TRACKS), second_python=True),
     Reader("dask with imagecodecs-zarr, -numcodecs", "zarr", "dask", (*_ZARRS, *_H4TRACKS)),
     Reader("zarr alone", "zarr-alone", "zarr", (*_ZARRS, *_H4TRACKS)),
     Reader("napari-ome-zarr", "napari", "napari-ome-zarr", (*_ZARRS, "h4tracks-ome-zarr")),

@@ -46,7 +46,7 @@ def markdown(
             if reader in readers and kind in shown:
                 told.setdefault((reader, reason), []).append(kinds[kind].title)
         if told:
-            parts.append("\n".join(f"- {who}, {' and '.join(what)}: {why}" for (who, why), what in told.items()))
+            parts.append("\n".join(f"- {who} ({'; '.join(what)}): {why}." for (who, why), what in told.items()))
     alike: dict[str, list[str]] = {}
     for reader, found in versions.items():
         alike.setdefault(_versions(found), []).append(reader)
