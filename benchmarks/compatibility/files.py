@@ -12,8 +12,6 @@ import tifffile
 
 import flowroi
 from flowroi.exports import export
-from flowroi.job import parse_options
-from flowroi.plates.compression import compress_plate
 
 BITS = (8, 12)
 _FRAMES, _HEIGHT, _WIDTH = 5, 120, 168
@@ -138,7 +136,7 @@ def _plate(target: Path, bits: int, folder: Path, options: dict[str, Any]) -> Ma
     wells = folder / f"{bits}-bit" / "wells"
     for seed, well in enumerate(WELLS):
         _raw(bits, seed, wells / f"{well}.tif")
-    compress_plate(flowroi.open_plate(wells), target, parse_options(options))
+    flowroi.compress(wells, target, **options)
     plate = flowroi.open_plate_archive(target)
     movies = []
     for position in plate.positions:

@@ -11,7 +11,7 @@ import pytest
 
 import flowroi
 from flowroi.exports import export
-from tests.compatibility.make_archives import ARCHIVES, movie
+from tests.compatibility.make_archives import ARCHIVES, PLATES, movie
 
 HERE = Path(__file__).parent
 KEPT = [path for folder in sorted(HERE.glob("v*")) for path in sorted(folder.iterdir()) if path.name in ARCHIVES]
@@ -84,3 +84,16 @@ def test_a_changed_byte_in_a_frame_is_found(path, tmp_path):
             at = content.index(stream) + len(stream) // 2
             file.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
     assert 1 in flowroi.verify(copy, workers=1).bad_frames
+
+
+KEPT_PLATES = [folder / name for folder in sorted(HERE.glob("v*")) for name in PLATES if (folder / name).exists()]
+
+
+@pytest.mark.parametrize("path", KEPT_PLATES, ids=[f"{path.parent.name}-{path.name}" for path in KEPT_PLATES])
+def test_a_plate_opens_and_gives_its_pixels(path):
+    with flowroi.open_plate_archive(path) as plate:
+        assert [str(position) for position in plate.positions] == ["A1_f0", "B2_f0"]
+        assert list(plate.faults()) == []
+        for position in plate.positions:
+            with plate.open(position) as archive:
+                assert near(archive[:], kept(path, f":{position}"), path)
