@@ -24,7 +24,6 @@ MODULES = (
     "flowroi.pipeline",
     "flowroi.sequence.pipeline",
     "flowroi.sequence.coding",
-    "flowroi.archives.export",
     "flowroi.archives.jp2_folder",
     "flowroi.archives.ome_tiff",
     "flowroi.archives.video",
@@ -34,7 +33,8 @@ MODULES = (
     "flowroi.verification",
     "zarr",
     "flowroi.archives.ome_zarr",
-    "flowroi.plates",
+    "flowroi.plates.compression",
+    "flowroi.exports",
 )
 
 
