@@ -5,6 +5,8 @@ import os
 import numpy as np
 import tifffile
 
+from flowroi import compress, open_archive
+
 from .makers import FOLDERS, Input, case, file_of, good, noise, patch, write_npy, write_video
 
 FILES = (*FOLDERS, "tiff", "ome-tiff", "video", "npy")
@@ -117,6 +119,35 @@ def changed_bytes(reader, root):
     middle = file.stat().st_size // 2
     patch(file, middle, bytes(byte ^ 0x55 for byte in file.read_bytes()[middle : middle + 8]))
     return Input(given)
+
+
+def archived(root, **options):
+    """An archive of ours, which can be compressed again."""
+    path = make(root) / "movie.ome.tif"
+    compress(noise(4, 64, 64), path, roi_method="none", workers=1, **options)
+    return path
+
+
+@case("changed bytes, where the format has a checksum", "archive")
+def changed_archive(reader, root):
+    given = archived(root, lossless="all")
+    with open_archive(given) as archive:
+        stream = archive.codestream(2)
+    data = given.read_bytes()
+    patch(given, data.index(stream) + len(stream) // 2, b"\x55\x55")
+    return Input(given)
+
+
+@case("cut in the middle", "archive")
+def cut_archive(reader, root):
+    given = archived(root, lossless="all")
+    given.write_bytes(given.read_bytes()[: given.stat().st_size // 2])
+    return Input(given)
+
+
+@case("lossy already", "archive")
+def lossy_archive(reader, root):
+    return Input(archived(root, rate=4))
 
 
 @case("pages that point in a circle", "tiff")

@@ -45,10 +45,10 @@ def no_order(reader, root):
     return Input(renamed(reader, root, ["cells", "medium", "wash"]))
 
 
-@case("numeric order", *FOLDERS)
+@case("img9 before img10", *FOLDERS)
 def numeric_order(reader, root):
     frames = noise(3)
-    return Input(renamed(reader, root, ["img2", "img9", "img10"], frames), (), frames)
+    return Input(renamed(reader, root, ["img8", "img9", "img10"], frames), (), frames)
 
 
 @case("unfinished and hidden files", *FOLDERS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -338,7 +339,7 @@ class Archive(ABC):
         return t % len(self)
 
     def _decoded(self, t: int) -> Frame:
-        frame = decode(self.codestream(t))
+        frame = decode(self.codestream(t), max_pixels=math.prod(self.shape[1:]))
         self._check_frame(t, frame)
         return frame
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from flowroi.errors import InvalidParameterError, MissingInputError, UnsupportedFormatError
+from flowroi.limits import DEFAULT_MAX_PIXELS
 from flowroi.params import check_integer
 from flowroi.plates.base import Plate
 from flowroi.plates.folder import plate_of_wells, wells_in
@@ -16,7 +17,11 @@ from flowroi.plates.recognise import instrument_of, is_deep, named_pattern
 
 
 def open_plate(
-    path: str | os.PathLike[str], *, pattern: str | None = None, channel: int | None = None, max_pixels: int = 2**30
+    path: str | os.PathLike[str],
+    *,
+    pattern: str | None = None,
+    channel: int | None = None,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> Plate:
     r"""Open a plate: its positions are found and put in order; no movie is read yet.
 
@@ -30,7 +35,7 @@ def open_plate(
         in the folder. Without groups for the well it orders the images within each folder of a well.
     channel : int >= 0, optional
         The channel to take where there are several.
-    max_pixels : int >= 1, default 2**30
+    max_pixels : int >= 1, default 2**28
         Limit of a frame.
 
     Returns

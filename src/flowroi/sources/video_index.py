@@ -14,6 +14,7 @@ import numpy as np
 
 from flowroi.errors import CorruptDataError, FlowRoIError, MissingDependencyError
 from flowroi.limits import check_frame_count
+from flowroi.sources.ffv1 import Ffv1Checks
 from flowroi.sources.files import InputFile
 from flowroi.sources.pixels import check_size
 from flowroi.sources.video_access import AccessPoints
@@ -66,6 +67,7 @@ class PacketIndex:
             check_size(stream.width, stream.height, max_pixels)
             codec = stream.codec_context.codec.canonical_name
             access = AccessPoints(codec, bytes(stream.codec_context.extradata or b""))
+            checks = Ffv1Checks() if codec == "ffv1" else None
             by_presentation = DEMUXERS[file.path.suffix.lower()] == "matroska"
             frames, end_s, timed = 0, 0.0, stream.codec_context.pix_fmt != "pal8"
             stamps, marks, shown, starts = array("q"), array("I"), bytearray(), array("q")
@@ -89,6 +91,8 @@ class PacketIndex:
                     shown.append(not packet.is_discard)
                 if packet.is_discard:
                     continue
+                if checks:
+                    checks.observe(frames, bytes(packet))
                 frames += 1
                 check_frame_count(frames)
                 if packet.pts is not None and packet.time_base is not None:
@@ -96,6 +100,11 @@ class PacketIndex:
             if frames == 0:
                 raise CorruptDataError("the file has no frame: copy it again")
             _check_length(container, stream, frames, end_s)
+            if checks and checks.first_damaged is not None:
+                raise CorruptDataError(
+                    "checksum mismatch in a slice of this frame: it is damaged; not decoded: copy the file again",
+                    frame=checks.first_damaged,
+                )
         times = np.frombuffer(stamps, np.int64)
         if not timed or len(np.unique(times)) < len(times):
             return cls(codec, frames, times[:0], times[:0], array("I"), np.empty((0, 3), np.int64))
