@@ -37,7 +37,7 @@ class Runs:
 
     def __init__(self, folder, library=None):
         self._folder = folder
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+        environment = {**environment_of_children(), "PYTHONWARNINGS": "ignore"}
         self.injects = library is not None
         if library is not None:
             environment["LD_PRELOAD"] = str(library)
@@ -101,6 +101,11 @@ class Runs:
 
     def __exit__(self, *_):
         self.close()
+
+
+def environment_of_children():
+    """Return the environment of a process that imports the tests, too."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
 
 
 def line_of(process, limit_s):

@@ -1,6 +1,5 @@
 """A second writer is refused while the first one lives, and not when it died."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -11,7 +10,7 @@ import numpy as np
 import flowroi
 from tests.trust.damage import contents_of
 from tests.trust.kinds import movie_of
-from tests.trust.runs import ROOT, line_of
+from tests.trust.runs import environment_of_children, line_of
 
 PROMISE = "two writers cannot meet"
 _DEADLINE_S = 60
@@ -40,7 +39,7 @@ def started(source, target, options):
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=environment_of_children(),
     )
 
 
