@@ -145,9 +145,8 @@ def on_the_disk(patch, corrupt):
     read_back = base.read_back
 
     def corrupted(path, *rest):
-        files = files_of(path)
-        for file in sorted(files, key=lambda file: -len(files[file]))[:3]:
-            file.write_bytes(corrupt(files[file]))
+        for file, data in files_of(path).items():
+            file.write_bytes(corrupt(data))
         return read_back(path, *rest)
 
     patch.setattr(base, "read_back", corrupted)
