@@ -45,9 +45,11 @@ def serve():
         except ModuleNotFoundError as error:
             if error.name is None or not name.startswith(error.name.split(".")[0]):
                 raise
-    from tests.trust.kinds import short_chunks
+    import pytest
 
-    short_chunks()
+    from tests.trust.kinds import short_pieces
+
+    short_pieces(pytest.MonkeyPatch())
     import cv2
 
     cv2.setNumThreads(1)

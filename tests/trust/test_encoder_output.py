@@ -195,10 +195,8 @@ def compressed(kind, folder, target):
 @pytest.fixture
 def constant_quality(monkeypatch):
     """Videos are coded once, at a fixed quality: a trial of the search is no output."""
-    from flowroi.sequence import coding, sample, search
+    from flowroi.sequence import coding, search
 
-    monkeypatch.setattr(coding, "CHUNK_FRAMES", 4)
-    monkeypatch.setattr(sample, "WHOLE_FRAMES", 4)
     monkeypatch.setattr(coding, "find_crf", lambda *_, **__: search.Found(30.0, 1.0, 0.04))
 
 

@@ -20,8 +20,9 @@ _FIRST = """
 import sys, time
 import numpy as np
 import flowroi, flowroi.sources
-from tests.trust.kinds import short_chunks
-short_chunks()
+import pytest
+from tests.trust.kinds import short_pieces
+short_pieces(pytest.MonkeyPatch())
 read, at = flowroi.sources.Source.read, []
 def slow(self, t):
     if t == 5:
@@ -88,7 +89,9 @@ def test_two_at_once(kind, row, sizes, tmp_path):
 
 def forked_pair(source, target, options):
     script = (
-        "import sys, time, flowroi, flowroi.pipeline, flowroi.sequence.pipeline, flowroi.sources.array\n"
+        "import sys, time, pytest, flowroi, flowroi.pipeline, flowroi.sequence.pipeline, flowroi.sources.array\n"
+        "from tests.trust.kinds import short_pieces\n"
+        "short_pieces(pytest.MonkeyPatch())\n"
         "from flowroi.errors import FlowRoIError\n"
         "print('ready', flush=True); sys.stdin.readline()\n"
         "try: flowroi.compress(sys.argv[1], sys.argv[2], **eval(sys.argv[3]))\n"
@@ -100,6 +103,7 @@ def forked_pair(source, target, options):
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            env=environment_of_children(),
         )
         for _ in range(2)
     ]
