@@ -129,16 +129,17 @@ def command(kind, source, folder, *more, **changes):
 
 
 @pytest.fixture(scope="module")
-def archives(fast_folder):
+def archives(fast_folder, source):
     """Return an archive of a kind, to be damaged and put right again."""
     folder = Path(tempfile.mkdtemp(dir=fast_folder))
 
-    def made(kind, frames=4, **more):
+    def made(kind, frames=4):
         place = folder / f"{frames}"
         place.mkdir(exist_ok=True)
         target = place / kind.target
         if not target.exists():
-            flowroi.compress(movie_of(frames), target, **{**kind.options, **more})
+            movie = source / "wells" if kind.is_plate else movie_of(frames)
+            flowroi.compress(movie, target, **kind.options)
         return target
 
     return made
