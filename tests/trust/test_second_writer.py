@@ -6,10 +6,11 @@ import sys
 import time
 
 import numpy as np
+import pytest
 
 import flowroi
 from tests.trust.damage import contents_of
-from tests.trust.kinds import movie_of
+from tests.trust.kinds import KINDS, movie_of
 from tests.trust.runs import environment_of_children, line_of
 
 PROMISE = "two writers cannot meet"
@@ -19,6 +20,7 @@ _DEADLINE_S = 60
 _FIRST = """
 import sys, time
 import numpy as np
+import pytest
 import flowroi, flowroi.sources
 import pytest
 from tests.trust.kinds import short_pieces
@@ -70,6 +72,8 @@ def test_while_the_first_one_writes(kind, runs, row, tmp_path):
     assert row.silent == []
 
 
+# One of each way to write: a file, a folder, and a folder of unfinished work beside either.
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.format in ("ome-tiff", "jp2", "mkv")], ids=str)
 def test_two_at_once(kind, row, sizes, tmp_path):
     """Both begin at the same moment: one archive, whole; who comes too late says so, or finds it done."""
     source = tmp_path / "movie.npy"
