@@ -28,7 +28,7 @@ test-slow: $(VENV)/developed
 # The promises of the archives under many more faults than in `make test`: hours; leaves the table in build/trust.md.
 trust: $(VENV)/developed
 	mkdir -p build
-	$(BIN)/python -m pytest -n $(JOBS) --trust=long --trust-table=build/trust.md tests/trust
+	$(BIN)/python -m pytest -n $(JOBS) --timeout=14400 --trust=long --trust-table=build/trust.md tests/trust
 
 # The networks, each with the Cellpose that it needs, in an environment of its own; slow ones, too.
 test-cellpose3: $(VENV)-cellpose3/installed
