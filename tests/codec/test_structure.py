@@ -37,8 +37,8 @@ def test_code_blocks_are_those_of_the_encoder(shape, options):
         ({"num_resolutions": 3}, 1, 3),
         ({"quality_mode": "rates", "quality_layers": [20, 10, 5]}, 1, 18),
         ({"tile_size": (64, 64), "num_resolutions": 2}, 6, 12),
-        # Precincts of 128 and, below, of 64: two at the highest resolution, one at each other.
-        ({"precinct_size": (128, 128), "codeblock_size": (32, 32)}, 1, 7),
+        # Precincts of 128, 64, ...: as the resolution halves, so do they, and a column begins a second one each time.
+        ({"precinct_size": (128, 128), "codeblock_size": (32, 32)}, 1, 12),
     ],
 )
 def test_tiles_and_packets_of_openjpeg(options, tiles, packets):
