@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 
+# Here, because options are wanted before any test is looked for.
+from tests.trust.table import pytest_addoption, pytest_terminal_summary  # noqa: F401
+
 
 @pytest.fixture(scope="session")
 def shared_data():

@@ -19,11 +19,11 @@ import numpy.typing as npt
 from flowroi import _core
 from flowroi.baselines.openjpeg import openjpeg_encode, openjpeg_version
 from flowroi.codec import decode, encode_frame
+from flowroi.compression import compress_as_movie
 from flowroi.errors import InvalidParameterError
 from flowroi.metrics.curves import Curve
 from flowroi.metrics.image import PooledError
 from flowroi.params import EncodeParams, RoiParams, check_integer
-from flowroi.pipeline import compress
 from flowroi.resources import available_cores, opencv_threads
 from flowroi.roi import extract_roi
 from flowroi.sources import open_source
@@ -215,9 +215,11 @@ def _measure(
                 times["openjpeg"].append(_seconds(partial(theirs, frame)))
                 times["encode"].append(_seconds(partial(encode_frame, frame, mask, params)))
             times["roi"].append(_seconds(partial(extract_roi, stack, RoiParams())))
-            times["compress one"].append(_seconds(partial(compress, stack, target, workers=1, **options)))
+            times["compress one"].append(_seconds(partial(compress_as_movie, stack, target, workers=1, **options)))
             times["openjpeg all"].append(_seconds(lambda: list(pool.map(theirs, stack))))
-            times["compress all"].append(_seconds(partial(compress, stack, target, workers=workers, **options)))
+            times["compress all"].append(
+                _seconds(partial(compress_as_movie, stack, target, workers=workers, **options))
+            )
             if progress is not None:
                 progress(done + 1, repeats)
     return times

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flowroi.errors import InvalidParameterError
-from flowroi.job import parse_options
+from flowroi.job import Settings, parse_options
 from flowroi.pipeline import Progress, compress_movie
 from flowroi.report.compression import CompressionReport
 from flowroi.sources import open_source
@@ -33,13 +33,24 @@ def compress(
     source : path or ndarray
         A movie that `open_source` reads, or a plate that `open_plate` reads.
     target : path
-        As of `flowroi.pipeline.compress`. For a plate: `NAME.ome.zarr`, or a folder for an archive each well and field.
+        `NAME.ome.tif`, `NAME.ome.zarr`, or a folder for JP2 files; `NAME.mkv`, `NAME.mp4` or a folder of MKV files with
+        the codecs of videos. For a plate: `NAME.ome.zarr`, or a folder for an archive each well and field.
     progress : callable, optional
         Called with (frames done, frames in all).
     **options
-        As of `flowroi.pipeline.compress`; for plates also `wells` (only these: `("A1", "B/3", "A/1/0")`, right into the
-        target; a later call without it finishes the plate) and `skip_failed` (finish a plate without the positions that
-        cannot be compressed).
+        Fields of `EncodeParams` and `RoiParams`, and: `roi_method` ("fused", "flow", "none" or a folder of masks
+        named `<frame>_roi.png` or `<frame>.png`), `soft_weights` (the quality falls off with the confidence of `fused`
+        instead of ending at the mask), `rate_control` ("movie": `rate` limits all frames together, and they
+        share it at even quality; "frame": it limits each), `format` ("ome-tiff", "ome-zarr", "ome-zarr-0.4" or
+        "jp2"), `workers` (threads, all cores by default; the archive does not depend on it), `keep_masks`,
+        `overwrite`, `dry_run` (predict size and time from a sample of frames, write nothing), `measure` (PSNR in the
+        RoI), `pattern`, `channel` and `max_pixels` (see `open_source`).
+        With `codec` "av1" or "hevc" (default "jpeg2000") frames are coded from one to the next: `preset` (the higher,
+        the faster), `gop` (frames from key frame to key frame, 64) and `background` (what becomes of it outside the
+        RoI: "fill", "plate" or "none"). A run that breaks off is gone on with by the same call.
+        Without `rate`, `psnr`, `noise` or `lossless`, `noise` is 1: errors in the RoI within the camera's noise.
+        For plates also `wells` (only these: `("A1", "B/3", "A/1/0")`, right into the target; a later call without it
+        finishes the plate) and `skip_failed` (finish a plate without the positions that cannot be compressed).
 
     Returns
     -------
@@ -48,8 +59,18 @@ def compress(
 
     Raises
     ------
-    FlowRoIError
-        As `flowroi.pipeline.compress`.
+    InvalidParameterError
+        For unknown or bad options, or a target that overlaps an input.
+    OutputExistsError
+        If the target exists, unless `overwrite` is set; a folder that is no archive is never replaced.
+    QualityTargetError
+        If a frame cannot be coded in so few bytes, or not as well as asked.
+    MissingInputError, UnsupportedFormatError, CorruptDataError
+        If the input, or a mask, cannot be read.
+
+    Notes
+    -----
+    Whatever the error, or an interruption, nothing is left at `target` that was not there before.
 
     Examples
     --------
@@ -72,6 +93,27 @@ def compress(
 
             plate = open_plate(source, pattern=job.pattern, channel=job.channel, max_pixels=job.max_pixels)
             return compress_plate(plate, Path(target), settings, progress)
+    return _compress_movie(source, target, settings, progress)
+
+
+def compress_as_movie(
+    source: str | PathLike[str] | npt.NDArray[Any],
+    target: str | PathLike[str],
+    *,
+    progress: Progress | None = None,
+    **options: Any,
+) -> CompressionReport:
+    """Do what `compress` does, with an input that is a movie, whatever its name looks like."""
+    return _compress_movie(source, target, parse_options(options), progress)
+
+
+def _compress_movie(
+    source: str | PathLike[str] | npt.NDArray[Any],
+    target: str | PathLike[str],
+    settings: Settings,
+    progress: Progress | None,
+) -> CompressionReport:
+    job = settings.job
     if job.wells or job.skip_failed:
         raise InvalidParameterError(
             f"the input is a movie, or not surely a plate: {'wells' if job.wells else 'skip_failed'} has no meaning; "

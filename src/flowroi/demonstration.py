@@ -15,11 +15,11 @@ from flowroi.archives import open_archive
 from flowroi.archives.atomic import appearing
 from flowroi.baselines.openjpeg import openjpeg_encode
 from flowroi.codec import decode
+from flowroi.compression import compress_as_movie
 from flowroi.errors import CorruptDataError, QualityTargetError, VerificationError
 from flowroi.evaluation.save import SavedEvaluation, save_evaluation
 from flowroi.output import check_target
 from flowroi.params import check_integer
-from flowroi.pipeline import compress
 from flowroi.png import write_png
 from flowroi.roi import draw_overlay
 from flowroi.segmenters import open_segmenter
@@ -94,7 +94,9 @@ def _fill(
     tifffile.imwrite(folder / "movie.tif", movie.frames, imagej=True, resolution=resolution, metadata=metadata)
     labels = movie.labels.astype(np.uint16)
     tifffile.imwrite(folder / "labels.tif", labels, imagej=True, metadata={"axes": "TYX"}, compression="zlib")
-    report = compress(folder / "movie.tif", folder / "movie.ome.tif", rate=rate, keep_masks=True, progress=progress)
+    report = compress_as_movie(
+        folder / "movie.tif", folder / "movie.ome.tif", rate=rate, keep_masks=True, progress=progress
+    )
     evaluated = _evaluated(folder, movie, report.rate)
     archive, plain = evaluated.evaluation.of_kind("archive")[0], evaluated.evaluation.curve("openjpeg")
     same_size = next((point for point in plain if point.rate == float(f"{report.rate:g}")), None)

@@ -23,7 +23,7 @@ from flowroi.png import write_png
 from flowroi.report.compression import roi_warnings
 from flowroi.resources import available_cores, opencv_threads
 from flowroi.roi import FrameRoi, RoiDiagnostics, draw_overlay, iter_roi
-from flowroi.sources import open_source
+from flowroi.sources import Source, open_source
 
 _TABLE = "roi.csv"
 
@@ -81,37 +81,58 @@ def save_roi(
     FlowRoIError
         Bad parameters, input or output; nothing is left behind then.
     """
+    with open_source(source, pattern=pattern, channel=channel, max_pixels=max_pixels) as opened:
+        return save_roi_of(
+            opened,
+            target,
+            params,
+            method=method,
+            workers=workers,
+            overlays=overlays,
+            overwrite=overwrite,
+            progress=progress,
+        )
+
+
+def save_roi_of(
+    opened: Source,
+    target: Path,
+    params: RoiParams,
+    *,
+    method: RoiMethod = "fused",
+    workers: int | None = None,
+    overlays: bool = True,
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> RoiReport:
+    """Do what `save_roi` does, with a movie that is open already."""
     if method not in get_args(RoiMethod):
         raise InvalidParameterError(f"roi_method is {method!r}; expected one of {', '.join(get_args(RoiMethod))}")
     if workers is not None:
         check_integer("workers", workers, low=1, high=1024)
     count = workers or available_cores()
-    with open_source(source, pattern=pattern, channel=channel, max_pixels=max_pixels) as opened:
-        check_target(
-            target, inputs=[opened.path], overwrite=overwrite, replaceable=("*_roi.png", "*_overlay.png", _TABLE)
-        )
-        done: list[tuple[str, RoiDiagnostics]] = []
-        pending: deque[Future[tuple[str, RoiDiagnostics]]] = deque()
+    check_target(target, inputs=[opened.path], overwrite=overwrite, replaceable=("*_roi.png", "*_overlay.png", _TABLE))
+    done: list[tuple[str, RoiDiagnostics]] = []
+    pending: deque[Future[tuple[str, RoiDiagnostics]]] = deque()
 
-        def collect(limit: int) -> None:
-            while len(pending) > limit:
-                done.append(pending.popleft().result())
-                if progress is not None:
-                    progress(len(done), len(opened))
+    def collect(limit: int) -> None:
+        while len(pending) > limit:
+            done.append(pending.popleft().result())
+            if progress is not None:
+                progress(len(done), len(opened))
 
-        with appearing(target, folder=True, overwrite=overwrite) as unfinished:
-            with opencv_threads(1), ThreadPoolExecutor(count) as pool:
-                try:
-                    pairs = iter_roi(opened, params, method=method, executor=pool, look_ahead=2 * count)
-                    for (frame, roi), name in zip(pairs, opened.frame_names, strict=True):
-                        pending.append(pool.submit(_save, unfinished, name, frame, roi, overlays))
-                        collect(2 * count)
-                    collect(0)
-                finally:
-                    pool.shutdown(wait=True, cancel_futures=True)
-            _write_table(unfinished / _TABLE, done)
-        warnings = [*opened.warnings, *roi_warnings(done)]
-    return RoiReport(tuple(done), tuple(warnings))
+    with appearing(target, folder=True, overwrite=overwrite) as unfinished:
+        with opencv_threads(1), ThreadPoolExecutor(count) as pool:
+            try:
+                pairs = iter_roi(opened, params, method=method, executor=pool, look_ahead=2 * count)
+                for (frame, roi), name in zip(pairs, opened.frame_names, strict=True):
+                    pending.append(pool.submit(_save, unfinished, name, frame, roi, overlays))
+                    collect(2 * count)
+                collect(0)
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+        _write_table(unfinished / _TABLE, done)
+    return RoiReport(tuple(done), (*opened.warnings, *roi_warnings(done)))
 
 
 def _save(folder: Path, name: str, frame: npt.NDArray[Any], roi: FrameRoi, overlay: bool) -> tuple[str, RoiDiagnostics]:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from itertools import chain, islice
-from os import PathLike
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,9 +23,9 @@ from flowroi.archives.manifest import mask_digest, pixels_digest
 from flowroi.archives.ownership import refuse_foreign
 from flowroi.codec import EncodedFrame, encode_frame
 from flowroi.codec.encoder import ROUNDING_NOISE
-from flowroi.codec.proof import prove
+from flowroi.codec.proof import check_unchanged, prove
 from flowroi.errors import FlowRoIError
-from flowroi.job import Job, Settings, parse_options
+from flowroi.job import Job, Settings
 from flowroi.losses import Losses
 from flowroi.masks import frames_for_one, frames_with_masks, mask_folder
 from flowroi.output import check_target, refuse_overlap
@@ -39,7 +38,7 @@ from flowroi.resources import available_cores, opencv_threads
 from flowroi.roi import FrameRoi
 from flowroi.roi.frame_roi import WHOLE_FRAME
 from flowroi.roi.noise import NOISE_FRAMES, noise_of
-from flowroi.sources import Source, open_source
+from flowroi.sources import Source
 from flowroi.versions import codec_versions
 
 Progress = Callable[[int, int], None]
@@ -52,75 +51,10 @@ _LARGE_ROI = 0.5
 _COARSE = 1.5
 
 
-def compress(
-    source: str | PathLike[str] | npt.NDArray[Any],
-    target: str | PathLike[str],
-    *,
-    progress: Progress | None = None,
-    **options: Any,
-) -> CompressionReport:
-    """Compress a movie into an archive.
-
-    Parameters
-    ----------
-    source : path or ndarray
-        What `open_source` reads.
-    target : path
-        `NAME.ome.tif`, `NAME.ome.zarr`, or a folder for JP2 files; `NAME.mkv`, `NAME.mp4` or a folder of MKV files with
-        the codecs of videos.
-    progress : callable, optional
-        Called with (frames done, frames in all).
-    **options
-        Fields of `EncodeParams` and `RoiParams`, and: `roi_method` ("fused", "flow", "none" or a folder of masks
-        named `<frame>_roi.png` or `<frame>.png`), `soft_weights` (the quality falls off with the confidence of `fused`
-        instead of ending at the mask), `rate_control` ("movie": `rate` limits all frames together, and they
-        share it at even quality; "frame": it limits each), `format` ("ome-tiff", "ome-zarr", "ome-zarr-0.4" or
-        "jp2"), `workers` (threads, all cores by default; the archive does not depend on it), `keep_masks`,
-        `overwrite`, `dry_run` (predict size and time from a sample of frames, write nothing), `measure` (PSNR in the
-        RoI), `pattern`, `channel` and `max_pixels` (see `open_source`).
-        With `codec` "av1" or "hevc" (default "jpeg2000") frames are coded from one to the next: `preset` (the higher,
-        the faster), `gop` (frames from key frame to key frame, 64) and `background` (what becomes of it outside the
-        RoI: "fill", "plate" or "none"). A run that breaks off is gone on with by the same call.
-        Without `rate`, `psnr`, `noise` or `lossless`, `noise` is 1: errors in the RoI within the camera's noise.
-
-    Returns
-    -------
-    CompressionReport
-
-    Raises
-    ------
-    InvalidParameterError
-        For unknown or bad options, or a target that overlaps an input.
-    OutputExistsError
-        If the target exists, unless `overwrite` is set; a folder that is no archive is never replaced.
-    QualityTargetError
-        If a frame cannot be coded in so few bytes, or not as well as asked.
-    MissingInputError, UnsupportedFormatError, CorruptDataError
-        If the input, or a mask, cannot be read.
-
-    Notes
-    -----
-    Whatever the error, or an interruption, nothing is left at `target` that was not there before.
-
-    Examples
-    --------
-    >>> import numpy as np, tempfile
-    >>> movie = np.random.default_rng(0).integers(0, 256, (2, 32, 32), np.uint8)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     report = compress(movie, f"{folder}/a.ome.tif", lossless="all", roi_method="none")
-    >>> report.frames, report.raw_bytes
-    (2, 2048)
-    """
-    settings = parse_options(options)
-    job = settings.job
-    with open_source(source, pattern=job.pattern, channel=job.channel, max_pixels=job.max_pixels) as opened:
-        return compress_movie(opened, Path(target), settings, progress)
-
-
 def compress_movie(
     opened: Source, target: Path, settings: Settings, progress: Progress | None = None
 ) -> CompressionReport:
-    """Do what `compress` does, with a movie that is open already and settings that were checked."""
+    """Do what `flowroi.compress` does, with a movie that is open already and settings that were checked."""
     started = time.perf_counter()
     job = settings.job
     if job.codec != "jpeg2000":
@@ -235,6 +169,7 @@ class _Run:
         with create_archive(self.target, self.format, layout, overwrite=job.overwrite) as writer:
             for coded in self._coded(range(len(source))):
                 mask = None if coded.roi is None else coded.roi.mask
+                check_unchanged(coded.encoded)
                 writer.add(coded.encoded.data, mask, pixels_sha256=coded.pixels_sha256)
                 if mask is not None:
                     self.masks.update(mask_digest(mask).encode())

@@ -33,6 +33,7 @@ CONTENT = {
     "gaps": [],
     "roi": {"method": "none"},
     "roi_share": 0.5,
+    "masks_sha256": None,
     "encode": {"rate": 3},
     "warnings": [],
 }

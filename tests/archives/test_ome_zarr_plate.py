@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from flowroi.archives.ome_zarr_plate import image_path, plate_files, write_plate_groups
+from flowroi.archives.ome_zarr_plate import plate_files, write_plate_groups
 from flowroi.errors import InvalidParameterError
 
 zarr = pytest.importorskip("zarr")
@@ -57,7 +57,3 @@ def test_what_no_plate_can_be_is_refused_before_anything_is_written(places, tmp_
     with pytest.raises(InvalidParameterError, match=r"nothing was written"):
         write_plate_groups(tmp_path, "p", places)
     assert not list(tmp_path.iterdir())
-
-
-def test_where_a_field_is():
-    assert image_path(place("C", "12", 3)) == "C/12/3"

@@ -137,7 +137,7 @@ def test_our_own_faults_are_one_line_too(flow, monkeypatch, movie):
     def broken(*_, **__):
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr("flowroi.pipeline.compress", broken)
+    monkeypatch.setattr("flowroi.compression.compress", broken)
     result = flow("compress", movie, "-o", "a.ome.tif")
     assert result.code == 1
     assert result.err.count("\n") == 1
@@ -149,7 +149,7 @@ def test_system_errors_name_the_file(flow, monkeypatch, movie):
     def full(*_, **__):
         raise OSError(28, "No space left on device", "a.ome.tif")
 
-    monkeypatch.setattr("flowroi.pipeline.compress", full)
+    monkeypatch.setattr("flowroi.compression.compress", full)
     result = flow("compress", movie, "-o", "a.ome.tif")
     assert result.code == 1
     assert "a.ome.tif: No space left on device" in result.err

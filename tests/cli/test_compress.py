@@ -75,7 +75,6 @@ def test_same_bytes_for_any_number_of_workers(flow, movie, tmp_path, target):
         ["--lossless", "most"],
         ["--scaling-factor", "0.5"],
         ["--format", "zip"],
-        ["--format", "ome-zarr"],
         ["--codec", "av1"],
         ["--workers", "0"],
         ["--roi-method", "guess"],
@@ -262,7 +261,7 @@ class TestSeveralInputs:
         result = flow("compress", "broken.tif", movie, "missing.tif", "-o", "out", "--rate", "10", "--json")
         assert result.code == 3
         assert [report["type"] for report in result.objects] == ["error", "compression", "error"]
-        assert "1 of 3 movies done" in result.err
+        assert "1 of 3 inputs done" in result.err
         assert "broken.tif" in result.err
         assert "missing.tif" in result.err
         assert names(tmp_path / "out") == ["movie.ome.tif"]

@@ -64,7 +64,7 @@ def test_demo_that_cannot_be_read_back_is_code_4(flow, monkeypatch, tmp_path, sm
         target.write_bytes(content)
         return report
 
-    monkeypatch.setattr(flowroi.demonstration, "compress", damaging)
+    monkeypatch.setattr(flowroi.demonstration, "compress_as_movie", damaging)
     result = flow("demo", "-o", "d", "--frames", "2", "--rate", "20", "--json")
     assert result.code == 4
     assert result.objects[0]["frame"] == 1

@@ -27,11 +27,11 @@ def everything(tmp_path_factory):
 def compressions(monkeypatch):
     """The targets of every compression that a workbench makes."""
     targets = []
-    compress = workbench.compress
+    compress = workbench.compress_as_movie
 
     def counted(source, target, **options):
         targets.append(target)
         return compress(source, target, **options)
 
-    monkeypatch.setattr(workbench, "compress", counted)
+    monkeypatch.setattr(workbench, "compress_as_movie", counted)
     return targets

@@ -181,19 +181,19 @@ def test_another_run_compresses_nothing_again(everything, tmp_path, tiny, compre
 
 
 def test_a_run_that_was_stopped_goes_on(tmp_path, tiny, compressions, monkeypatch):
-    stopped = workbench.compress
+    stopped = workbench.compress_as_movie
 
     def stops(source, target, **options):
         if len(compressions) == 1:
             raise KeyboardInterrupt
         return stopped(source, target, **options)
 
-    monkeypatch.setattr(workbench, "compress", stops)
+    monkeypatch.setattr(workbench, "compress_as_movie", stops)
     with pytest.raises(KeyboardInterrupt):
         run_experiments(["fig6"], tmp_path / "e", **tiny)
     assert [p.name for p in (tmp_path / "e").iterdir()] == ["cache"]
     assert not [p for p in tmp_path.rglob("*") if "flowroi-part" in p.name or p.name.startswith(".")]
-    monkeypatch.setattr(workbench, "compress", stopped)
+    monkeypatch.setattr(workbench, "compress_as_movie", stopped)
     run_experiments(["fig6"], tmp_path / "e", **tiny)
     assert len(compressions) == len(set(compressions)) == 2, "the first of two was kept"
 

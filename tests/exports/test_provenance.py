@@ -9,10 +9,11 @@ import tifffile
 import zarr
 
 from flowroi.archives.manifest import canonical_json, sha256
+from flowroi.archives.ome_xml import PROVENANCE_NAMESPACE
 from flowroi.errors import CorruptDataError
 from flowroi.exports import export
 from flowroi.exports.png_text import read_text
-from flowroi.exports.provenance import NAMESPACE, read, record_of
+from flowroi.exports.provenance import read, record_of
 
 KINDS = {
     "tiff": "o.ome.tif",
@@ -64,8 +65,22 @@ def test_what_is_no_export_has_none(archive_path, tmp_path):
     zarr.open_group(tmp_path / "z.zarr", mode="w")
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "zarr.json").write_text("{")
-    for path in [*tmp_path.iterdir(), archive_path, archive_path.with_name("raw.ome.tif"), tmp_path / "missing"]:
+    for path in [*tmp_path.iterdir(), archive_path.with_name("raw.ome.tif"), tmp_path / "missing"]:
         assert read(path) is None, path
+
+
+def test_a_copy_of_an_archive_by_another_program_still_says_that_it_is_lossy(archive, decoded, archive_path, tmp_path):
+    with tifffile.TiffFile(archive_path) as tiff:
+        xml = tiff.pages.first.description
+    tifffile.imwrite(tmp_path / "copy.ome.tif", decoded, description=xml, metadata=None, photometric="minisblack")
+    found = read(tmp_path / "copy.ome.tif")
+    assert (found["lossy"], found["lossy_method"]) == (True, archive.manifest["lossy_method"])
+    assert found["lossy_ratio"] == pytest.approx(archive.manifest["lossy_ratio"], rel=0.01)
+    losses = {key: archive.manifest[key] for key in ("lossy", "lossy_method", "lossy_ratio")}
+    zarr.open_group(tmp_path / "copy.zarr", mode="w", attributes={"flowroi": losses})
+    assert read(tmp_path / "copy.zarr") == losses
+    zarr.open_group(tmp_path / "other.zarr", mode="w", attributes={"flowroi": {"lossy": "perhaps"}})
+    assert read(tmp_path / "other.zarr") is None
 
 
 @pytest.mark.parametrize(
@@ -107,10 +122,12 @@ def test_every_cut_of_a_png_gives_its_text_or_none(archive, tmp_path):
     export(archive, tmp_path / "o", frames=range(1))
     (file,) = (tmp_path / "o").glob("*.png")
     content = file.read_bytes()
-    text = read_text(file, NAMESPACE)
+    text = read_text(file, PROVENANCE_NAMESPACE)
     for size in range(0, 200):
         file.write_bytes(content[:size])
-        assert read_text(file, NAMESPACE) in (None, text) or text.startswith(read_text(file, NAMESPACE))
+        assert read_text(file, PROVENANCE_NAMESPACE) in (None, text) or text.startswith(
+            read_text(file, PROVENANCE_NAMESPACE)
+        )
 
 
 def test_entities_in_xml_are_not_expanded(archive, tmp_path):
@@ -122,11 +139,10 @@ def test_entities_in_xml_are_not_expanded(archive, tmp_path):
 def test_gaps_keep_their_places():
     manifest = {
         "lossy": True,
-        "lossy_method": "x",
+        "lossy_method": ["x", "x"],
         "lossy_ratio": [2.0, 3.0],
         "digest": "sha256:0",
         "gaps": [{"before": 2, "missing": 1}, {"before": 5, "missing": 4}, {"before": 9, "missing": 1}],
     }
     record = record_of(manifest, range(2, 8))
     assert record["gaps"] == [{"before": 3, "missing": 4}]
-    assert record["lossy_method"] == ["x", "x"]

@@ -69,6 +69,43 @@ def raw(tmp_path):
     return write_plate(tmp_path / "raw")
 
 
+ZARR_GROUPS = {
+    "0.5": {f"{where}zarr.json" for where in ("", "A/", "B/", "A/1/", "A/2/", "B/1/")},
+    "0.4": {f"{where}{name}" for where in ("", "A/", "B/", "A/1/", "A/2/", "B/1/") for name in (".zattrs", ".zgroup")}
+    - {"A/.zattrs", "B/.zattrs"},
+}
+
+
+@pytest.mark.parametrize("version", ["0.5", "0.4"])
+def test_ome_zarr_plates(tmp_path, version):
+    raw = write_plate(tmp_path / "raw", fields=2)
+    options = {} if version == "0.5" else {"format": "ome-zarr-0.4"}
+    out = tmp_path / "out.ome.zarr"
+    report = compress(raw, out, **LOSSLESS, **options)
+    assert report.finished
+    archive = open_plate_archive(out)
+    check_frames(archive)
+    assert list(archive.faults()) == []
+    inside = tuple(f"{row}/{column}/{field}/" for row in "AB" for column in "12" for field in "01")
+    around = {name for name in digests(out) if not name.startswith(inside)}
+    assert around == {*ZARR_GROUPS[version], "plate.json", "COMPLETE"}
+    assert compress(raw, out, **LOSSLESS, **options).unchanged
+    # It is a plate to read like any other.
+    plate = open_plate(out)
+    assert plate.positions == archive.positions
+    for position in plate:
+        with plate.open(position) as movie:
+            assert [read_coordinates(frame) for frame in movie] == [(position, 0, t) for t in range(3)]
+    (out / "B/extra").write_text("x")
+    assert [name for name, _ in archive.faults()] == ["B/extra"]
+    (out / "B/extra").unlink()
+    group = out / ("A/zarr.json" if version == "0.5" else "A/.zgroup")
+    group.write_bytes(group.read_bytes() + b" ")
+    assert [name for name, _ in archive.faults()] == [str(group.relative_to(out))]
+    with pytest.raises(OutputExistsError, match="damaged"):
+        compress(raw, out, **LOSSLESS, **options)
+
+
 @pytest.mark.parametrize(("suffix", "options"), [(".ome.tif", {}), ("", {"format": "jp2"})])
 def test_every_position_goes_where_its_coordinates_say(tmp_path, suffix, options):
     raw = write_plate(tmp_path / "raw", fields=2)
@@ -242,13 +279,15 @@ def test_a_full_disk_stops_and_keeps_what_is_finished(tmp_path, raw, monkeypatch
     assert len(calls) == 4
 
 
-def test_well_by_well_then_the_whole_is_the_same_as_at_once(tmp_path, raw):
-    compress(raw, tmp_path / "whole", **LOSSLESS)
-    out = tmp_path / "out"
+@pytest.mark.parametrize(("suffix", "first"), [("", "B1_f0.ome.tif"), (".ome.zarr", "B")])
+def test_well_by_well_then_the_whole_is_the_same_as_at_once(tmp_path, raw, suffix, first):
+    whole = tmp_path / f"whole{suffix}"
+    compress(raw, whole, **LOSSLESS)
+    out = tmp_path / f"out{suffix}"
     report = compress(raw, out, wells=["B1"], **LOSSLESS)
     assert not report.finished
     assert [str(position) for position in report.remaining] == ["A1_f0", "A2_f0"]
-    assert [path.name for path in out.iterdir()] == ["B1_f0.ome.tif"]
+    assert names_in(out) == [first]
     assert not compress(raw, out, wells=["A/1/0"], **LOSSLESS).done[0][1].unchanged
     assert compress(raw, out, wells=["A01", "B/1"], **LOSSLESS).done[0][1].unchanged
     with pytest.raises(UnsupportedFormatError, match="not a compressed plate"):
@@ -258,7 +297,7 @@ def test_well_by_well_then_the_whole_is_the_same_as_at_once(tmp_path, raw):
     report = compress(raw, out, **LOSSLESS)
     assert report.finished
     assert [done.unchanged for _, done in report.done] == [True, False, True]
-    assert digests(out) == digests(tmp_path / "whole")
+    assert digests(out) == digests(whole)
 
 
 def test_wells_at_the_same_time(tmp_path, raw):
@@ -425,26 +464,30 @@ compress(sys.argv[1], sys.argv[2], lossless="all", roi_method="none", workers=1)
 """
 
 
-def test_killed_at_any_moment_and_gone_on_with(tmp_path):
+@pytest.mark.parametrize(
+    ("suffix", "finished_positions", "moments"),
+    [("", "A*.ome.tif", [1, 3, 5, 8]), (".ome.zarr", "A/*/0/COMPLETE", [2, 6])],
+)
+def test_killed_at_any_moment_and_gone_on_with(tmp_path, suffix, finished_positions, moments):
     raw = write_plate(tmp_path / "raw", wells=[f"A{n}" for n in range(1, 9)], frames=6)
-    compress(raw, tmp_path / "whole", **LOSSLESS)
-    work = tmp_path / ".out.flowroi-plate"
-    moments = [1, 3, 5, 8]
+    compress(raw, tmp_path / f"whole{suffix}", **LOSSLESS)
+    out = tmp_path / f"out{suffix}"
+    work = tmp_path / f".out{suffix}.flowroi-plate"
     deadline = time.monotonic() + 40
     for finished in moments:
-        child = subprocess.Popen([sys.executable, "-c", _CHILD, str(raw), str(tmp_path / "out")])
+        child = subprocess.Popen([sys.executable, "-c", _CHILD, str(raw), str(out)])
         try:
             # Killed as soon as so many archives are there: somewhere in the next one, or in the end.
-            while child.poll() is None and len(list(work.glob("A*.ome.tif"))) < finished:
+            while child.poll() is None and len(list(work.glob(finished_positions))) < finished:
                 assert time.monotonic() < deadline, "the compression hangs"
                 time.sleep(0.002)
         finally:
             child.send_signal(signal.SIGKILL)
             child.wait(10)
-        if (tmp_path / "out").exists():
+        if out.exists():
             break
-        assert len(list(work.glob("A*.ome.tif"))) >= finished
-    report = compress(raw, tmp_path / "out", **LOSSLESS)
+        assert len(list(work.glob(finished_positions))) >= finished
+    report = compress(raw, out, **LOSSLESS)
     assert report.finished
-    assert digests(tmp_path / "out") == digests(tmp_path / "whole")
-    assert names_in(tmp_path) == ["out", "raw", "whole"]
+    assert digests(out) == digests(tmp_path / f"whole{suffix}")
+    assert names_in(tmp_path) == [out.name, "raw", f"whole{suffix}"]

@@ -16,7 +16,14 @@ import numpy.typing as npt
 from flowroi.archives.atomic import Unfinished, to_disk
 from flowroi.archives.manifest import FrameRecord, mask_digest, pixels_digest, seal, sha256
 from flowroi.codec.decoder import decode
-from flowroi.errors import CorruptDataError, FlowRoIError, InvalidParameterError, MissingInputError, VerificationError
+from flowroi.errors import (
+    CorruptDataError,
+    FlowRoIError,
+    InvalidParameterError,
+    MissingInputError,
+    UnsupportedFormatError,
+    VerificationError,
+)
 from flowroi.params import Container
 
 Frame = npt.NDArray[Any]
@@ -182,7 +189,7 @@ def read_back(path: Path, meant: dict[str, Any], opened: Callable[[Path], Archiv
                     raise error
             for name, message in archive.faults():
                 raise CorruptDataError(f"{name} {message}", path=path)
-    except (CorruptDataError, MissingInputError) as error:
+    except (CorruptDataError, MissingInputError, UnsupportedFormatError) as error:
         raise VerificationError(
             f"what was read back is not what was written ({error.message}); nothing was kept: check the disk and the "
             "memory, then start again",

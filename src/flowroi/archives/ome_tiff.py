@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import struct
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -22,6 +23,19 @@ from flowroi.archives.trailer import append_manifest, read_manifest
 from flowroi.errors import CorruptDataError, UnsupportedFormatError
 
 _JPEG2000, _DEFLATE = 34712, 8
+# tifffile trusts what a file says of itself, and meets damage with whatever comes of it.
+_UNREADABLE = (
+    tifffile.TiffFileError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
 
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
@@ -91,7 +105,7 @@ class OmeTiffArchive(Archive):
         manifest = self._manifest_at_end(path)
         try:
             self._tiff = tifffile.TiffFile(path)
-        except (tifffile.TiffFileError, ValueError, OSError, IndexError) as error:
+        except _UNREADABLE as error:
             raise CorruptDataError(f"not a readable TIFF file: {error}", path=path) from error
         try:
             super().__init__(path, self._manifest_of_first_version(path) if manifest is None else manifest)
@@ -119,7 +133,7 @@ class OmeTiffArchive(Archive):
         """Return the manifest from the OME-XML, where archives of version 1 have it."""
         try:
             text = manifest_text(str(self._tiff.pages.first.description))
-        except (tifffile.TiffFileError, ValueError, OSError, IndexError, KeyError) as error:
+        except _UNREADABLE as error:
             raise CorruptDataError(f"the first page cannot be read: {error}", path=path) from error
         if text is None:
             raise UnsupportedFormatError(
@@ -134,7 +148,7 @@ class OmeTiffArchive(Archive):
     def _count_pages(self) -> int:
         try:
             return len(self._tiff.pages)
-        except (tifffile.TiffFileError, ValueError, OSError, IndexError, KeyError) as error:
+        except _UNREADABLE as error:
             raise CorruptDataError(f"the pages cannot be counted: {error}", path=self.path) from error
 
     def stored(self, t: int) -> bytes:
@@ -171,7 +185,7 @@ class OmeTiffArchive(Archive):
                     raise CorruptDataError("the page has no data, or more than the file", path=self.path, frame=t)
                 handle.seek(page.dataoffsets[0])
                 data: bytes = handle.read(page.databytecounts[0])
-            except (tifffile.TiffFileError, ValueError, OSError, IndexError, KeyError, TypeError) as error:
+            except _UNREADABLE as error:
                 if isinstance(error, CorruptDataError):
                     raise
                 raise CorruptDataError(f"the page cannot be read: {error}", path=self.path, frame=t) from error

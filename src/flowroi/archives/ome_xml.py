@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree
 
@@ -9,7 +11,8 @@ from flowroi.archives.manifest import canonical_json, sha256
 
 _NAMESPACE = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
 MANIFEST_NAMESPACE = "flowroi/manifest"
-_PROVENANCE_NAMESPACE = "flowroi/provenance"
+PROVENANCE_NAMESPACE = "flowroi/provenance"
+_LOSSY, _METHODS, _RATES, _UNKNOWN = "Lossy image compression", "Lossy method", "Compression rate", "unknown"
 
 
 def ome_xml(manifest: dict[str, Any]) -> bytes:
@@ -21,10 +24,10 @@ def ome_xml(manifest: dict[str, Any]) -> bytes:
         _image(root, 1, manifest, f"{manifest['name']} RoI", "uint8", 8, manifest["shape"][0])
     annotations = ElementTree.SubElement(root, "StructuredAnnotations")
     pairs = ElementTree.SubElement(
-        annotations, "MapAnnotation", {"ID": "Annotation:0", "Namespace": _PROVENANCE_NAMESPACE}
+        annotations, "MapAnnotation", {"ID": "Annotation:0", "Namespace": PROVENANCE_NAMESPACE}
     )
     value = ElementTree.SubElement(pairs, "Value")
-    for key, text in _provenance(manifest).items():
+    for key, text in provenance_pairs(manifest).items():
         ElementTree.SubElement(value, "M", {"K": key}).text = text
     xml: bytes = ElementTree.tostring(root, encoding="ascii", xml_declaration=True)
     return xml
@@ -48,7 +51,7 @@ def _image(
     root: ElementTree.Element, number: int, manifest: dict[str, Any], name: str, dtype: str, bits: int, first_ifd: int
 ) -> None:
     frames, height, width = manifest["shape"]
-    image = ElementTree.SubElement(root, "Image", {"ID": f"Image:{number}", "Name": _xml_text(name)})
+    image = ElementTree.SubElement(root, "Image", {"ID": f"Image:{number}", "Name": xml_text(name)})
     attributes = {
         "ID": f"Pixels:{number}",
         "DimensionOrder": "XYCZT",
@@ -86,13 +89,14 @@ def _times(pixels: ElementTree.Element, manifest: dict[str, Any]) -> None:
         ElementTree.SubElement(pixels, "Plane", attributes)
 
 
-def _provenance(manifest: dict[str, Any]) -> dict[str, str]:
+def provenance_pairs(manifest: dict[str, Any]) -> dict[str, str]:
+    """Return what people read of how a movie was made, and of its losses."""
     files = manifest["source"]["files"]
     known = {
         "FlowRoI version": manifest["flowroi"],
-        "Lossy image compression": "yes" if manifest["lossy"] else "no",
-        "Lossy method": ", ".join(manifest["lossy_method"]),
-        "Compression rate": ", ".join("unknown" if r is None else f"{r:.3g}:1" for r in manifest["lossy_ratio"]),
+        _LOSSY: "yes" if manifest["lossy"] else "no",
+        _METHODS: ", ".join(manifest["lossy_method"]),
+        _RATES: ", ".join(_UNKNOWN if r is None else f"{r:.3g}:1" for r in manifest["lossy_ratio"]),
         "Masks SHA-256": manifest["masks_sha256"] or "",
         "Source": manifest["source"]["name"],
         "Source files": str(len(files)) if files else "",
@@ -100,7 +104,23 @@ def _provenance(manifest: dict[str, Any]) -> dict[str, str]:
         "RoI": _summary(manifest["roi"]),
         "Encoding": _summary(manifest["encode"]),
     }
-    return {key: _xml_text(text) for key, text in known.items() if text}
+    return {key: xml_text(text) for key, text in known.items() if text}
+
+
+def losses_from_pairs(pairs: Mapping[Any, str]) -> dict[str, Any] | None:
+    """Return what `provenance_pairs` says of losses as a manifest has it; None if it says nothing.
+
+    Examples
+    --------
+    >>> losses_from_pairs({_LOSSY: "yes", _METHODS: "a, b", _RATES: "8:1, unknown"})
+    {'lossy': True, 'lossy_method': ['a', 'b'], 'lossy_ratio': [8.0, None]}
+    """
+    if pairs.get(_LOSSY) != "yes":
+        return None
+    methods = pairs.get(_METHODS, _UNKNOWN).split(", ")
+    known = [re.fullmatch(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?):1", text) for text in pairs.get(_RATES, "").split(", ")]
+    ratios = [None if match is None else float(match[1]) for match in known[: len(methods)]]
+    return {"lossy": True, "lossy_method": methods, "lossy_ratio": ratios + [None] * (len(methods) - len(ratios))}
 
 
 def _summary(parameters: dict[str, Any] | None) -> str:
@@ -108,6 +128,6 @@ def _summary(parameters: dict[str, Any] | None) -> str:
     return ", ".join(f"{key}={value}" for key, value in given.items())
 
 
-def _xml_text(text: str) -> str:
+def xml_text(text: str) -> str:
     """Replace the characters that XML cannot hold, not even escaped."""
     return "".join(c if c in "\t\n" or (c >= " " and not "\ud800" <= c <= "\udfff") else "\ufffd" for c in text)

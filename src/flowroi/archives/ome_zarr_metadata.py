@@ -15,7 +15,9 @@ LABELS = "labels"
 MASKS_NAME = "roi"
 MASKS = f"{LABELS}/{MASKS_NAME}/0"
 _JPEG2000 = "imagecodecs_jpeg2k"
-_AXES = (("t", "time", "second"), ("c", "channel", None), *((a, "space", "micrometer") for a in "zyx"))
+Axes = Literal["tczyx", "tyx"]
+_AXES: Axes = "tczyx"
+_TYPES = {"t": ("time", "second"), "c": ("channel", None), **dict.fromkeys("zyx", ("space", "micrometer"))}
 
 
 def metadata_files(manifest: Mapping[str, Any], version: OmeZarrVersion) -> dict[str, bytes]:
@@ -74,19 +76,22 @@ def ome_attributes(content: Mapping[str, Any], version: OmeZarrVersion) -> dict[
 
 
 def _image_attributes(manifest: Mapping[str, Any], version: OmeZarrVersion) -> dict[str, Any]:
+    return {**ome_attributes(image_content(manifest, version), version), "flowroi": provenance(manifest)}
+
+
+def image_content(manifest: Mapping[str, Any], version: OmeZarrVersion, axes: Axes = _AXES) -> dict[str, Any]:
+    """Return the OME-Zarr metadata of a movie's image: axes, units and scales, and how bright its samples can be."""
     most = 2 ** manifest["significant_bits"] - 1
     channel = {
         "active": True,
-        "coefficient": 1.0,
         "color": "FFFFFF",
-        "family": "linear",
-        "inverted": False,
         "label": manifest["name"],
         "window": {"min": 0, "max": most, "start": 0, "end": most},
     }
-    omero = {"channels": [channel], "rdefs": {"defaultT": 0, "defaultZ": 0, "model": "greyscale"}}
-    content = {"multiscales": [_multiscale(manifest, manifest["name"], version)], "omero": omero}
-    return {**ome_attributes(content, version), "flowroi": provenance(manifest)}
+    return {
+        "multiscales": [multiscale(manifest, manifest["name"], version, axes)],
+        "omero": {"channels": [channel]},
+    }
 
 
 def provenance(manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,19 +111,28 @@ def _label_attributes(manifest: Mapping[str, Any], version: OmeZarrVersion) -> d
     }
     if version == "0.4":
         label["version"] = version
-    return ome_attributes({"image-label": label, "multiscales": [_multiscale(manifest, MASKS_NAME, version)]}, version)
+    return ome_attributes({"image-label": label, "multiscales": [multiscale(manifest, MASKS_NAME, version)]}, version)
 
 
-def _multiscale(manifest: Mapping[str, Any], name: str, version: OmeZarrVersion) -> dict[str, Any]:
+def multiscale(manifest: Mapping[str, Any], name: str, version: OmeZarrVersion, axes: Axes = _AXES) -> dict[str, Any]:
+    """Return the axes, units and scales of a movie in one resolution, the array `0`.
+
+    Examples
+    --------
+    >>> made = multiscale({"pixel_size_um": 0.5, "frame_interval_s": None}, "m", "0.5", "tyx")
+    >>> made["axes"][0], made["axes"][2], made["datasets"][0]["coordinateTransformations"][0]["scale"]
+    ({'name': 't', 'type': 'time'}, {'name': 'x', 'type': 'space', 'unit': 'micrometer'}, [1.0, 0.5, 0.5])
+    """
     step = {"t": manifest["frame_interval_s"], "y": manifest["pixel_size_um"], "x": manifest["pixel_size_um"]}
-    axes: list[dict[str, Any]] = []
-    for axis, kind, unit in _AXES:
+    described: list[dict[str, Any]] = []
+    for axis in axes:
+        kind, unit = _TYPES[axis]
         # A unit is only said where the size in it is known; a plane has no depth.
         known = {"unit": unit} if step.get(axis) is not None else {}
-        axes.append({"name": axis, "type": kind, **known})
-    scale = [float(step.get(axis) or 1.0) for axis, _, _ in _AXES]
+        described.append({"name": axis, "type": kind, **known})
+    scale = [float(step.get(axis) or 1.0) for axis in axes]
     dataset = {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": scale}]}
-    content = {"name": name, "axes": axes, "datasets": [dataset]}
+    content = {"name": name, "axes": described, "datasets": [dataset]}
     return content if version == "0.5" else {**content, "version": version}
 
 
@@ -161,6 +175,6 @@ def _array_files(path: str, manifest: Mapping[str, Any], dtype: str, version: Om
         "fill_value": 0,
         "codecs": [{"name": "sharding_indexed", "configuration": sharding}],
         "attributes": {},
-        "dimension_names": [axis for axis, _, _ in _AXES],
+        "dimension_names": list(_AXES),
     }
     return {f"{path}/zarr.json": canonical_json(array)}

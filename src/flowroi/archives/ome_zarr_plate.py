@@ -26,11 +26,6 @@ class Place(Protocol):
         """Which of the well's fields, from 0."""
 
 
-def image_path(place: Place) -> str:
-    """Return where a field's image group is within the plate: "A/1/0" for field 0 of well A1."""
-    return f"{place.row}/{place.column}/{place.field}"
-
-
 def plate_files(name: str, places: Iterable[Place], *, version: OmeZarrVersion = "0.5") -> dict[str, bytes]:
     """Return the metadata files of a plate, its rows and its wells: their bytes by their name within the plate.
 
@@ -58,7 +53,9 @@ def plate_files(name: str, places: Iterable[Place], *, version: OmeZarrVersion =
     for place in places:
         fields = wells.setdefault((_checked(place.row), _checked(place.column)), [])
         if place.field in fields:
-            raise InvalidParameterError(f"{image_path(place)} comes twice on the plate; nothing was written")
+            raise InvalidParameterError(
+                f"{place.row}/{place.column}/{place.field} comes twice on the plate; nothing was written"
+            )
         fields.append(place.field)
     if not wells:
         raise InvalidParameterError("a plate without a well; nothing was written")

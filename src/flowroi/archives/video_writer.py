@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from flowroi.archives.atomic import PART, Unfinished, to_disk
+from flowroi.archives.atomic import PART, Unfinished, hidden_beside, to_disk
 from flowroi.archives.base import ArchiveLayout, layout_facts, read_back
 from flowroi.archives.contents import VIDEO_FOLDER
 from flowroi.archives.manifest import (
@@ -34,6 +33,7 @@ class CodedPackets(Protocol):
     def packets(self) -> Sequence[Packet]: ...  # noqa: D102
     @property
     def pixels_sha256(self) -> Sequence[str]: ...  # noqa: D102
+    def check_unchanged(self) -> None: ...  # noqa: D102
 
 
 class VideoWriter:
@@ -103,14 +103,19 @@ class VideoWriter:
 
     def _compare_with_another(self, size: int, digest: str, chunks: Iterable[CodedPackets]) -> None:
         """Raise unless the file can be made again: what happened to it on its way would not happen twice."""
-        with tempfile.NamedTemporaryFile(dir=self.target.parent, prefix=".", suffix=PART) as other:
-            self._mux(Path(other.name), chunks)
-            if (Path(other.name).stat().st_size, digest_of_file(Path(other.name), size)) != (size, digest):
-                raise VerificationError(
-                    "a file that was written twice is not the same: a fault of the disk or of the memory; nothing "
-                    "was kept",
-                    path=self.target,
-                )
+        # Always of the same name, under the lock of the first: what a process left that died goes with the next run.
+        other = hidden_beside(self.target, f".again{PART}")
+        other.unlink(missing_ok=True)
+        try:
+            self._mux(other, chunks)
+            same = (other.stat().st_size, digest_of_file(other, size)) == (size, digest)
+        finally:
+            other.unlink(missing_ok=True)
+        if not same:
+            raise VerificationError(
+                "a file that was written twice is not the same: a fault of the disk or of the memory; nothing was kept",
+                path=self.target,
+            )
 
     def _reader(self, path: Path) -> VideoFile:
         return VideoFile(path, self._muxer, self._interval_s)
@@ -180,6 +185,7 @@ def _in_a_row(chunks: Iterable[CodedPackets]) -> Iterator[Packet]:
     """Yield the packets of one file: each chunk begins where the one before ended."""
     first = 0
     for chunk in chunks:
+        chunk.check_unchanged()
         for packet in chunk.packets:
             yield Packet(packet.pts + first, packet.key, packet.data)
         first += len(chunk.packets)

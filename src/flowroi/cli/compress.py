@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flowroi.cli import options
+from flowroi.cli import DONE, FAILED, PARTLY, options
 from flowroi.cli.output import Output, shown, size_text
 from flowroi.errors import FlowRoIError, InvalidParameterError
 from flowroi.limits import DEFAULT_MAX_PIXELS
@@ -15,7 +15,7 @@ from flowroi.params import EncodeParams, RoiParams
 
 _ENCODE = EncodeParams(rate=40)
 _ROI = RoiParams()
-_NOT_FOR_THE_LIBRARY = ("context", "inputs", "output", "config", "as_json")
+_NOT_FOR_THE_LIBRARY = ("context", "inputs", "output", "config", "as_json", "well")
 
 
 def compress(
@@ -24,7 +24,9 @@ def compress(
     output: Annotated[
         Path,
         typer.Option(
-            "--output", "-o", help="NAME.ome.tif, .ome.zarr, .mkv, .mp4 or a folder; a folder for several inputs."
+            "--output",
+            "-o",
+            help="NAME.ome.tif, .ome.zarr, .mkv, .mp4, a folder; of a plate .ome.zarr, a folder; of several a folder.",
         ),
     ],
     rate: Annotated[
@@ -91,6 +93,10 @@ def compress(
     measure: Annotated[bool, typer.Option("--measure", help="Report the PSNR inside the encoder's own RoI.")] = False,
     pattern: options.Pattern = None,
     channel: options.Channel = None,
+    well: options.Wells = None,
+    skip_failed: Annotated[
+        bool, typer.Option("--skip-failed", help="Of a plate: finish it without positions that cannot be compressed.")
+    ] = False,
     max_pixels: options.MaxPixels = DEFAULT_MAX_PIXELS,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Predict size and time from a sample of frames; write nothing.")
@@ -99,21 +105,30 @@ def compress(
     config: options.Config = None,
     as_json: options.Json = False,
 ) -> None:
-    """Compress movies into archives whose cells keep their quality."""
+    """Compress movies, or plates of movies, into archives whose cells keep their quality."""
     settings = {name: value for name, value in locals().items() if name not in _NOT_FOR_THE_LIBRARY}
+    settings["wells"] = tuple(well or ())
     options.drop_overruled_targets(context, settings)
     out = Output(as_json=as_json)
     if len(inputs) == 1:
-        _compress_one(inputs[0], output, settings, out)
+        code = _compress_one(inputs[0], output, settings, out)
+        if code:
+            raise typer.Exit(code)
     else:
         _compress_many(inputs, output, settings, out)
 
 
-def _compress_one(path: Path, target: Path, settings: dict[str, Any], out: Output) -> None:
-    from flowroi.pipeline import compress as run
+def _compress_one(path: Path, target: Path, settings: dict[str, Any], out: Output) -> int:
+    """Compress a movie or a plate, and return the exit code: only a plate can be partly done."""
+    from flowroi.compression import compress as run
+    from flowroi.report.compression import CompressionReport
 
     with out.progress(path.name) as progress:
         report = run(path, target, progress=progress, **settings)
+    if not isinstance(report, CompressionReport):
+        from flowroi.cli.plates import tell_compressed
+
+        return tell_compressed(report, path, target, out)
     for warning in report.warnings:
         out.warn(f"{path}: {warning}")
     if report.unchanged:
@@ -122,7 +137,7 @@ def _compress_one(path: Path, target: Path, settings: dict[str, Any], out: Outpu
             f"frames, rate {report.rate:.1f}:1; nothing was written"
         )
         out.result(report.kind, report.summary(), text)
-        return
+        return DONE
     head = "would become" if report.dry_run else "->"
     text = (
         f"{shown(path)} {head} {shown(target)}: {report.frames} frames, {size_text(report.raw_bytes)} to "
@@ -135,15 +150,16 @@ def _compress_one(path: Path, target: Path, settings: dict[str, Any], out: Outpu
     if report.noise_sigma is not None:
         text += f", camera noise {report.noise_sigma:.2f} grey levels"
     out.result(report.kind, summary, text)
+    return DONE
 
 
 def _compress_many(inputs: list[Path], folder: Path, settings: dict[str, Any], out: Output) -> None:
-    """Compress each movie into its own archive in `folder`; one that fails does not stop the others."""
+    """Compress each movie or plate into its own archive in `folder`; one that fails does not stop the others."""
     from flowroi.job import parse_options
     from flowroi.output import refuse_inside
 
     parse_options(settings)
-    names = [_archive_name(path, settings["format"], settings["codec"]) for path in inputs]
+    names = [_archive_name(path, settings) for path in inputs]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise InvalidParameterError(f"several inputs would become {twice[0]!r}; compress them one by one")
@@ -151,25 +167,35 @@ def _compress_many(inputs: list[Path], folder: Path, settings: dict[str, Any], o
     made = not folder.exists()
     if made:
         folder.mkdir()
-    failed = 0
+    failed = partly = 0
     try:
         for path, name in zip(inputs, names, strict=True):
             try:
-                _compress_one(path, folder / name, settings, out)
+                code = _compress_one(path, folder / name, settings, out)
+                partly += code == PARTLY
+                failed += code == FAILED
             except (FlowRoIError, OSError) as error:
                 out.error(error, 1)
                 failed += 1
     finally:
         if made and not any(folder.iterdir()):
             folder.rmdir()
-    done = len(inputs) - failed
-    out.message(f"{done} of {len(inputs)} movies done" + (f", {failed} failed: see above" if failed else ""))
-    if failed:
-        raise typer.Exit(3 if done else 1)
+    done = len(inputs) - failed - partly
+    text = f"{done} of {len(inputs)} inputs done"
+    text += f", {partly} of them partly" if partly else ""
+    out.message(text + (f", {failed} failed: see above" if failed else ""))
+    if failed or partly:
+        raise typer.Exit(PARTLY if done or partly else FAILED)
 
 
-def _archive_name(path: Path, archive_format: str | None, codec: str) -> str:
+def _archive_name(path: Path, settings: dict[str, Any]) -> str:
+    from flowroi.plates import is_plate
+
+    archive_format, codec = settings["format"], settings["codec"]
     stem = path.resolve().name if path.is_dir() else path.name.removesuffix(path.suffix).removesuffix(".ome")
+    if is_plate(path, settings["pattern"]):
+        stem = stem.removesuffix(".zarr").removesuffix(".ome")
+        return f"{stem}.ome.zarr" if (archive_format or "").startswith("ome-zarr") else stem
     if codec != "jpeg2000":
         return f"{stem}.mkv"
     if archive_format in ("ome-zarr", "ome-zarr-0.4"):

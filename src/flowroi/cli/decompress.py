@@ -16,9 +16,9 @@ _FOR = "h4tracks"
 
 
 def decompress(
-    archive: Annotated[Path, typer.Argument(help="An archive that FlowRoI wrote.")],
+    archive: Annotated[Path, typer.Argument(help="An archive, or a plate, that FlowRoI wrote.")],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="NAME.ome.tif, NAME.ome.zarr, or a folder for PNG files.")
+        Path, typer.Option("--output", "-o", help="NAME.ome.tif, NAME.ome.zarr, or a folder: PNG; of a plate TIFF.")
     ],
     frames: Annotated[str | None, typer.Option(help="A:B, from frame A up to but not including B.")] = None,
     format: Annotated[  # noqa: A002
@@ -35,12 +35,14 @@ def decompress(
     labels_are_tracks: Annotated[
         bool, typer.Option("--labels-are-tracks", help="A cell has the same number in all frames of --labels.")
     ] = False,
+    well: options.Wells = None,
     overwrite: options.Overwrite = False,
     config: options.Config = None,  # noqa: ARG001 - read by its callback
     as_json: options.Json = False,
 ) -> None:
     """Write an archive's frames without further loss, for tools that read no JPEG 2000."""
     from flowroi.archives import open_archive
+    from flowroi.archives.plate import is_plate_archive, open_plate_archive
     from flowroi.exports import export, export_format
     from flowroi.report.compression import size_on_disk
 
@@ -51,6 +53,25 @@ def decompress(
         raise InvalidParameterError("format and for are both given; what a program loads has one format: give one")
     if format == _FOR:
         raise InvalidParameterError(f"format is {_FOR!r}; say --for {_FOR}")
+    if is_plate_archive(archive):
+        from flowroi.cli import plates
+
+        code = plates.export(
+            open_plate_archive(archive),
+            output,
+            out,
+            frames_of=lambda opened: parse_frames(frames, len(opened)),
+            format=for_program or format,
+            wells=tuple(well or ()),
+            labels=labels,
+            labels_are_tracks=labels_are_tracks,
+            overwrite=overwrite,
+        )
+        if code:
+            raise typer.Exit(code)
+        return
+    if well:
+        raise InvalidParameterError("well is given, and the archive is one movie's: leave it out")
     kind = export_format(output, for_program or format)
     with open_archive(archive) as opened:
         chosen = parse_frames(frames, len(opened))

@@ -13,14 +13,20 @@ from flowroi.cli.output import Output, shown, size_text
 
 
 def inspect(
-    archive: Annotated[Path, typer.Argument(help="An archive that FlowRoI wrote.")],
+    archive: Annotated[Path, typer.Argument(help="An archive, or a plate, that FlowRoI wrote.")],
     frames: Annotated[bool, typer.Option("--frames", help="List every frame, too.")] = False,
     as_json: options.Json = False,
 ) -> None:
     """Show what an archive holds, how it was made, and from what."""
     from flowroi.archives import open_archive
+    from flowroi.archives.plate import is_plate_archive, open_plate_archive
     from flowroi.report.compression import size_on_disk
 
+    if is_plate_archive(archive):
+        from flowroi.cli import plates
+
+        plates.inspect(open_plate_archive(archive), Output(as_json=as_json))
+        return
     with open_archive(archive) as opened:
         manifest, raw = opened.manifest, math.prod(opened.shape) * opened.dtype.itemsize
     records = manifest["frames"]

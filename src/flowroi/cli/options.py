@@ -77,7 +77,9 @@ def _whole(text: Any) -> Any:
         return text
 
 
-Inputs = Annotated[list[Path], typer.Argument(metavar="INPUT", help="Movies: folders, TIFF, video, .npy.")]
+Inputs = Annotated[
+    list[Path], typer.Argument(metavar="INPUT", help="Movies (folders, TIFF, video, .npy) or plates of movies.")
+]
 Config = Annotated[
     Path | None,
     typer.Option(
@@ -88,7 +90,16 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on st
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
 Workers = Annotated[int | None, typer.Option(help="Threads; all cores by default. They do not change the output.")]
 Pattern = Annotated[
-    str | None, typer.Option(help="For folders: regular expression of frame names, with a group (?P<time>\\d+).")
+    str | None,
+    typer.Option(
+        help="For folders: regular expression of file names, with a group (?P<time>\\d+); of plates also (?P<well>...)."
+    ),
+]
+Wells = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Of a plate: only this well (A1, A/1) or field of it (A/1/0); may be given again.", metavar="WELL"
+    ),
 ]
 Channel = Annotated[int | None, typer.Option(help="Which channel to read where there are several, from 0.")]
 MaxPixels = Annotated[

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from flowroi.cli import options
 from flowroi.cli.output import Output, shown
+from flowroi.errors import InvalidParameterError
 from flowroi.limits import DEFAULT_MAX_PIXELS
 from flowroi.params import RoiMethod, RoiParams
+
+if TYPE_CHECKING:
+    from flowroi.extraction import RoiReport
 
 _ROI = RoiParams()
 
 
 def roi(
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A movie: folder, TIFF, video or .npy.")],
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A movie (folder, TIFF, video or .npy) or a plate.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="New folder for masks and overlays.")],
     roi_method: Annotated[str, typer.Option(help="fused or flow.")] = "fused",
     denoise: options.Denoise = _ROI.denoise,
@@ -36,6 +40,7 @@ def roi(
     overlays: Annotated[bool, typer.Option(help="Draw the masks over the frames, too.")] = True,
     pattern: options.Pattern = None,
     channel: options.Channel = None,
+    well: options.Wells = None,
     max_pixels: options.MaxPixels = DEFAULT_MAX_PIXELS,
     overwrite: options.Overwrite = False,
     config: options.Config = None,
@@ -45,8 +50,18 @@ def roi(
     given = dict(locals())
     params = RoiParams(**{field.name: given[field.name] for field in fields(RoiParams)})
     from flowroi.extraction import save_roi
+    from flowroi.plates import is_plate
 
     out = Output(as_json=as_json)
+    if is_plate(source, pattern):
+        from flowroi.cli.plates import save_roi as save_roi_of_plate
+
+        code = save_roi_of_plate(source, output, params, given, out)
+        if code:
+            raise typer.Exit(code)
+        return
+    if well:
+        raise InvalidParameterError("well is given, and the input is a movie, or not surely a plate: leave it out")
     with out.progress(source.name) as progress:
         report = save_roi(
             source,
@@ -63,7 +78,14 @@ def roi(
         )
     for warning in report.warnings:
         out.warn(f"{source}: {warning}")
-    data = {
+    data = report_data(source, output, report)
+    text = f"{shown(source)} -> {shown(output)}: {len(report.frames)} masks, RoI {report.mean_share:.1%} of the pixels"
+    out.result("roi", data, text)
+
+
+def report_data(source: Path, output: Path, report: RoiReport) -> dict[str, Any]:
+    """Return a report ready for JSON."""
+    return {
         "source": str(source),
         "target": str(output),
         "frames": len(report.frames),
@@ -71,5 +93,3 @@ def roi(
         "per_frame": [{"name": name, **asdict(diagnostics)} for name, diagnostics in report.frames],
         "warnings": list(report.warnings),
     }
-    text = f"{shown(source)} -> {shown(output)}: {len(report.frames)} masks, RoI {report.mean_share:.1%} of the pixels"
-    out.result("roi", data, text)

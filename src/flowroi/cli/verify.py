@@ -12,12 +12,14 @@ from flowroi.cli.output import Output, shown
 
 
 def verify(
-    archives: Annotated[list[Path], typer.Argument(metavar="ARCHIVE", help="Archives that FlowRoI wrote.")],
+    archives: Annotated[list[Path], typer.Argument(metavar="ARCHIVE", help="Archives or plates that FlowRoI wrote.")],
     workers: options.Workers = None,
     config: options.Config = None,  # noqa: ARG001 - read by its callback
     as_json: options.Json = False,
 ) -> None:
     """Read, check and decode every frame of archives; exit code 4 if any is not what was written."""
+    from flowroi.archives.plate import is_plate_archive
+    from flowroi.cli import plates
     from flowroi.cli.app import exit_code_of
     from flowroi.errors import CorruptDataError, FlowRoIError
     from flowroi.verification import verify as run
@@ -26,6 +28,9 @@ def verify(
     worst = 0
     for path in archives:
         try:
+            if is_plate_archive(path):
+                worst = max(worst, plates.verify(path, workers, out))
+                continue
             with out.progress(path.name) as progress:
                 found = run(path, workers=workers, progress=progress)
         except FlowRoIError as error:

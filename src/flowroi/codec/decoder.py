@@ -49,7 +49,8 @@ def decode(data: bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> npt.NDArray[
     check_structure(data)
     try:
         frame = np.asarray(imagecodecs.jpeg2k_decode(data))
-    except imagecodecs.Jpeg2kError as error:
+    except (imagecodecs.Jpeg2kError, NotImplementedError, ValueError) as error:
+        # The latter two where damage made the stream one of a kind that imagecodecs does not take.
         raise CorruptDataError(f"OpenJPEG cannot decode the stream: {error}") from error
     if frame.size != header.width * header.height:
         raise CorruptDataError(

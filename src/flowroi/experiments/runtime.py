@@ -14,12 +14,12 @@ import numpy as np
 from flowroi.baselines.openjpeg import openjpeg_encode
 from flowroi.bench import BenchResult, run_bench
 from flowroi.codec import encode_frame
+from flowroi.compression import compress_as_movie
 from flowroi.experiments.configuration import LABELS, PAPER_RATE, PAPER_THRESHOLD, Subject
 from flowroi.experiments.finding import Experiment, Finding, Methods
 from flowroi.experiments.statements import Statement
 from flowroi.experiments.workbench import Workbench
 from flowroi.params import EncodeParams, RoiParams
-from flowroi.pipeline import compress
 from flowroi.report.blocks import Section, Table, Text
 from flowroi.resources import available_cores, opencv_threads
 from flowroi.roi import extract_roi
@@ -107,7 +107,7 @@ def _of_flow(bench: Workbench, frames: int) -> dict[str, Any]:
                 times["openjpeg"].append(_seconds(partial(openjpeg_encode, frame, PAPER_RATE)))
                 times["encode"].append(_seconds(partial(encode_frame, frame, mask, encode_params)))
             times["roi"].append(_seconds(partial(extract_roi, stack, params, method="flow")) / frames)
-            whole = partial(compress, stack, archive, workers=workers, overwrite=True, **options)
+            whole = partial(compress_as_movie, stack, archive, workers=workers, overwrite=True, **options)
             times["compress"].append(_seconds(whole) / frames)
     roi, encode, theirs, whole_s = (float(np.median(seconds)) for seconds in times.values())
     return _figures(1e3 * roi, 1e3 * encode, 1e3 * theirs, 1 / whole_s, workers)

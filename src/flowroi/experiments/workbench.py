@@ -10,6 +10,7 @@ from flowroi.archives import open_archive
 from flowroi.archives.atomic import discard_abandoned
 from flowroi.archives.manifest import canonical_json, sha256
 from flowroi.baselines import open_baseline
+from flowroi.compression import compress_as_movie
 from flowroi.errors import QualityTargetError
 from flowroi.evaluation.measure import FrameMeasure
 from flowroi.evaluation.results import SubjectResult
@@ -18,7 +19,6 @@ from flowroi.evaluation.stored import frame_as_json, frame_of_json, read_json, w
 from flowroi.evaluation.subjects import CAP, Kind
 from flowroi.experiments.configuration import Configuration, Reference, Subject
 from flowroi.experiments.movie import Movie
-from flowroi.pipeline import compress
 from flowroi.segmenters import Segmenter
 from flowroi.versions import codec_versions
 
@@ -131,7 +131,7 @@ class Workbench:
 
     def _compress(self, configuration: Configuration) -> None:
         try:
-            compress(
+            compress_as_movie(
                 self.movie.path,
                 self._archive(configuration),
                 workers=self.workers,

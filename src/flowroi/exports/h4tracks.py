@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from flowroi.archives.base import Archive
+from flowroi.archives.ome_zarr_metadata import multiscale, ome_attributes
 from flowroi.evaluation.labels import LabelSource
-from flowroi.exports.ome_zarr import create_frames, multiscale, put_metadata, write_ome_zarr, zarr_format
+from flowroi.exports.ome_zarr import create_frames, write_ome_zarr, zarr_format
 from flowroi.exports.provenance import ATTRIBUTE
 from flowroi.extras import need
 
@@ -63,14 +64,14 @@ def write_h4tracks(
     count, size = len(chosen), archive.shape[1:]
     if as_ome_zarr:
         group = write_ome_zarr(target, archive, frames, count, record, version=_VERSION, axes="tyx")
-        scales = multiscale(archive.manifest, _VERSION, "tyx")
+        scales = multiscale(archive.manifest, _LABELS, _VERSION, "tyx")
         # The program takes the unit from here.
         group["0"].attrs["multiscales"] = [scales]
         names = group.create_group("labels")
-        put_metadata(names, {"labels": [_LABELS]}, _VERSION)
+        names.attrs.update(ome_attributes({"labels": [_LABELS]}, _VERSION))
         place = names.create_group(_LABELS)
         metadata = {"multiscales": [scales], "image-label": {"version": _VERSION, "source": {"image": "../../"}}}
-        put_metadata(place, metadata, _VERSION)
+        place.attrs.update(ome_attributes(metadata, _VERSION))
         stored = create_frames(place, "0", count, size, np.int32)
     else:
         group = need("zarr", extra="zarr").open_group(target, mode="w", zarr_format=zarr_format(_VERSION))

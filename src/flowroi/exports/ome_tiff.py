@@ -12,7 +12,8 @@ import tifffile
 
 from flowroi.archives.base import Archive
 from flowroi.archives.manifest import canonical_json
-from flowroi.exports.provenance import NAMESPACE, RECORD_KEY
+from flowroi.archives.ome_xml import PROVENANCE_NAMESPACE, provenance_pairs, xml_text
+from flowroi.exports.provenance import RECORD_KEY
 
 
 def write_ome_tiff(
@@ -26,7 +27,7 @@ def write_ome_tiff(
         "UUID": str(uuid5(NAMESPACE_OID, record["digest"])),
         "Name": xml_text(manifest["name"]),
         "SignificantBits": manifest["significant_bits"],
-        "MapAnnotation": {"Namespace": NAMESPACE, "Value": _pairs(record)},
+        "MapAnnotation": {"Namespace": PROVENANCE_NAMESPACE, "Value": _pairs(record)},
     }
     if manifest["pixel_size_um"] is not None:
         # In µm, the schema's default unit.
@@ -46,24 +47,9 @@ def write_ome_tiff(
 
 def _pairs(record: dict[str, Any]) -> dict[str, str]:
     """Return the record for people, and whole for programs."""
-    ratios = ", ".join("unknown" if ratio is None else f"{ratio:.3g}:1" for ratio in record["lossy_ratio"])
-    known = {
-        "FlowRoI version": record["flowroi"],
-        "Lossy image compression": "yes" if record["lossy"] else "no",
-        "Lossy method": ", ".join(record["lossy_method"]),
-        "Compression rate": ratios,
-        "Exported from": f"archive {record['archive_digest']}, frames {record['frames'][0]} to {record['frames'][1]}",
+    first, stop = record["frames"]
+    return {
+        **provenance_pairs(record),
+        "Exported from": f"archive {record['archive_digest']}, frames {first} to {stop - 1}",
         RECORD_KEY: canonical_json(record).decode("ascii"),
     }
-    return {key: xml_text(text) for key, text in known.items() if text}
-
-
-def xml_text(text: str) -> str:
-    r"""Escape the characters that XML cannot hold.
-
-    Examples
-    --------
-    >>> xml_text("5 µm\x00")
-    '5 µm\\x00'
-    """
-    return "".join(c if c in "\t\n" or (c >= " " and not "\ud800" <= c <= "\udfff") else ascii(c)[1:-1] for c in text)

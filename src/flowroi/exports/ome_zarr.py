@@ -10,12 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from flowroi.archives.base import Archive
+from flowroi.archives.ome_zarr_metadata import Axes, OmeZarrVersion, image_content, ome_attributes
 from flowroi.exports.provenance import ATTRIBUTE
 from flowroi.extras import need
-
-OmeZarrVersion = Literal["0.5", "0.4"]
-Axes = Literal["tczyx", "tyx"]
-_TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
 
 
 def write_ome_zarr(
@@ -33,18 +30,7 @@ def write_ome_zarr(
     image = create_frames(group, "0", count, archive.shape[1:], archive.dtype, axes=axes)
     for t, frame in enumerate(frames):
         image[t] = frame if axes == "tyx" else frame[None, None]
-    peak = 2 ** archive.manifest["significant_bits"] - 1
-    channel = {
-        "label": "0",
-        "color": "FFFFFF",
-        "active": True,
-        "window": {"min": 0, "max": peak, "start": 0, "end": peak},
-    }
-    metadata = {
-        "multiscales": [multiscale(archive.manifest, version, axes)],
-        "omero": {"channels": [channel], **({} if version == "0.5" else {"version": version})},
-    }
-    put_metadata(group, metadata, version)
+    group.attrs.update(ome_attributes(image_content(archive.manifest, version, axes), version))
     group.attrs[ATTRIBUTE] = record
     return group
 
@@ -52,36 +38,6 @@ def write_ome_zarr(
 def zarr_format(version: OmeZarrVersion) -> Literal[2, 3]:
     """Return the version of Zarr that a version of OME-Zarr is made of."""
     return 3 if version == "0.5" else 2
-
-
-def put_metadata(group: Any, metadata: dict[str, Any], version: OmeZarrVersion) -> None:
-    """Write OME metadata where a version of OME-Zarr has it."""
-    group.attrs.update({"ome": {"version": version, **metadata}} if version == "0.5" else metadata)
-
-
-def multiscale(manifest: dict[str, Any], version: OmeZarrVersion, axes: Axes) -> dict[str, Any]:
-    """Return the axes, units and scales of an image of one resolution, `0`.
-
-    Examples
-    --------
-    >>> made = multiscale({"name": "m", "pixel_size_um": 0.5, "frame_interval_s": None}, "0.5", "tyx")
-    >>> made["axes"][2], made["datasets"][0]["coordinateTransformations"][0]["scale"]
-    ({'name': 'x', 'type': 'space', 'unit': 'micrometer'}, [1.0, 0.5, 0.5])
-    """
-    size, interval = manifest["pixel_size_um"], manifest["frame_interval_s"]
-    known = {"t": (interval, "second"), "y": (size, "micrometer"), "x": (size, "micrometer")}
-    described: list[dict[str, str]] = []
-    scale: list[float] = []
-    for axis in axes:
-        value, unit = known.get(axis, (None, ""))
-        described.append({"name": axis, "type": _TYPES[axis], **({} if value is None else {"unit": unit})})
-        scale.append(1.0 if value is None else float(value))
-    return {
-        "name": manifest["name"],
-        "axes": described,
-        "datasets": [{"path": "0", "coordinateTransformations": [{"type": "scale", "scale": scale}]}],
-        **({} if version == "0.5" else {"version": version}),
-    }
 
 
 def create_frames(

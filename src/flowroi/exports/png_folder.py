@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from flowroi.archives.base import Archive
 from flowroi.archives.manifest import canonical_json
+from flowroi.archives.ome_xml import PROVENANCE_NAMESPACE
 from flowroi.exports.png_text import with_text
-from flowroi.exports.provenance import NAMESPACE, RECORD_NAME, short_record
+from flowroi.exports.provenance import RECORD_NAME, short_record
 from flowroi.png import encode_png
 
 
@@ -22,5 +23,5 @@ def write_png_folder(
     note = canonical_json(short_record(record)).decode("ascii")
     for t, frame in zip(chosen, frames, strict=True):
         name = archive.manifest["frames"][t]["name"]
-        (target / f"{name}.png").write_bytes(with_text(encode_png(frame), NAMESPACE, note))
+        (target / f"{name}.png").write_bytes(with_text(encode_png(frame), PROVENANCE_NAMESPACE, note))
     (target / RECORD_NAME).write_bytes(canonical_json(record))

@@ -10,12 +10,12 @@ from xml.etree import ElementTree
 import tifffile
 
 from flowroi.archives.manifest import canonical_json, sha256
+from flowroi.archives.ome_xml import PROVENANCE_NAMESPACE, losses_from_pairs
 from flowroi.errors import CorruptDataError
 from flowroi.exports.png_text import read_text
 
 RECORD_FORMAT = "flowroi-export"
 RECORD_VERSION = 1
-NAMESPACE = "flowroi/provenance"
 # The key of the record in an OME-TIFF's MapAnnotation, beside what people read there.
 RECORD_KEY = "record"
 # The key of the record in the attributes of an OME-Zarr group.
@@ -51,13 +51,8 @@ def record_of(manifest: dict[str, Any], frames: range) -> dict[str, Any]:
     ([8.0], [0, 2], 'sha256:0')
     """
     kept = {key: value for key, value in manifest.items() if key not in _OF_THE_ARCHIVE}
-    ratios = list(manifest["lossy_ratio"])
-    method = manifest["lossy_method"]
     record = {
         **kept,
-        # Archives of format version 1 name one method, whatever the generations.
-        "lossy_method": [method] * len(ratios) if isinstance(method, str) else list(method),
-        "lossy_ratio": ratios,
         "format": RECORD_FORMAT,
         "format_version": RECORD_VERSION,
         "archive_digest": manifest["digest"],
@@ -79,7 +74,7 @@ def short_record(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def read(path: Path) -> dict[str, Any] | None:
-    """Return the record of losses of an export, or None where the path is none.
+    """Return what a file of pixels says of the lossy codings of ours that it went through, or None if it says nothing.
 
     Parameters
     ----------
@@ -89,7 +84,8 @@ def read(path: Path) -> dict[str, Any] | None:
     Returns
     -------
     dict or None
-        Among its keys: `lossy` (bool), `lossy_method` (list of str), `lossy_ratio` (list of float or None).
+        Of an export its whole record. Where another program copied an archive's pixels and metadata, only what stands
+        there. In both: `lossy` (bool), `lossy_method` (list of str), `lossy_ratio` (list of float or None).
 
     Raises
     ------
@@ -99,20 +95,24 @@ def read(path: Path) -> dict[str, Any] | None:
     found = _found(path)
     if found is None:
         return None
-    where, text = found
-    try:
-        record = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise _damaged(where, f"is not readable JSON ({error})") from error
-    if not isinstance(record, dict) or record.get("format") != RECORD_FORMAT:
+    where, record = found
+    if isinstance(record, str | bytes):
+        try:
+            record = json.loads(record)
+        except (ValueError, RecursionError) as error:
+            raise _damaged(where, f"is not readable JSON ({error})") from error
+    if not isinstance(record, dict) or record.get("format", RECORD_FORMAT) != RECORD_FORMAT:
         return None
-    unsealed = {key: value for key, value in record.items() if key != "digest"}
-    if record.get("digest") != _digest(unsealed):
-        raise _damaged(where, "does not fit its own digest")
+    if "format" in record:
+        unsealed = {key: value for key, value in record.items() if key != "digest"}
+        if record.get("digest") != _digest(unsealed):
+            raise _damaged(where, "does not fit its own digest")
     methods, ratios = record.get("lossy_method"), record.get("lossy_ratio")
-    if not isinstance(record.get("lossy"), bool) or not isinstance(methods, list) or not isinstance(ratios, list):
+    if isinstance(record.get("lossy"), bool) and isinstance(methods, list) and isinstance(ratios, list):
+        return record
+    if "format" in record:
         raise _damaged(where, "does not say which losses there were")
-    return record
+    return None
 
 
 def _damaged(path: Path, what: str) -> CorruptDataError:
@@ -125,26 +125,25 @@ def _digest(record: dict[str, Any]) -> str:
     return f"sha256:{sha256(canonical_json(record))}"
 
 
-def _found(path: Path) -> tuple[Path, str | bytes] | None:
-    """Return where the record stands, and its text."""
+def _found(path: Path) -> tuple[Path, Any] | None:
+    """Return where the record stands, and it: text of JSON, or what was read of it already."""
     if path.is_dir():
-        text = _of_folder(path)
-        return text or _of_attributes(path.parent) if text is None and _is_zarr(path) else text
+        if not _is_zarr(path):
+            return _of_png_folder(path)
+        return _of_attributes(path) or _of_attributes(path.parent)
     suffix = path.suffix.lower()
     if not path.is_file() or suffix not in (*_TIFF, ".png"):
         return None
-    found = _of_tiff(path) if suffix in _TIFF else read_text(path, NAMESPACE)
+    found = _of_tiff(path) if suffix in _TIFF else read_text(path, PROVENANCE_NAMESPACE)
     return None if found is None else (path, found)
 
 
-def _of_folder(folder: Path) -> tuple[Path, str | bytes] | None:
-    if _is_zarr(folder):
-        return _of_attributes(folder)
+def _of_png_folder(folder: Path) -> tuple[Path, Any] | None:
     file = folder / RECORD_NAME
     if file.is_file() and file.stat().st_size <= _MOST_BYTES:
         return file, file.read_bytes()
     first = next(iter(sorted(folder.glob("*.png"))), None)
-    text = None if first is None else read_text(first, NAMESPACE)
+    text = None if first is None else read_text(first, PROVENANCE_NAMESPACE)
     return None if first is None or text is None else (first, text)
 
 
@@ -152,7 +151,7 @@ def _is_zarr(folder: Path) -> bool:
     return any((folder / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray"))
 
 
-def _of_attributes(folder: Path) -> tuple[Path, str] | None:
+def _of_attributes(folder: Path) -> tuple[Path, Any] | None:
     """Return the record in the attributes of a group, of Zarr v3 or v2."""
     for name in ("zarr.json", ".zattrs"):
         file = folder / name
@@ -166,11 +165,11 @@ def _of_attributes(folder: Path) -> tuple[Path, str] | None:
         attributes = node.get("attributes") if name == "zarr.json" and isinstance(node, dict) else node
         record = attributes.get(ATTRIBUTE) if isinstance(attributes, dict) else None
         if record is not None:
-            return file, json.dumps(record)
+            return file, record
     return None
 
 
-def _of_tiff(path: Path) -> str | None:
+def _of_tiff(path: Path) -> Any:
     """Return the record in the OME-XML of a TIFF file."""
     try:
         with tifffile.TiffFile(path, is_ome=False) as tiff:
@@ -178,15 +177,14 @@ def _of_tiff(path: Path) -> str | None:
     except Exception:
         # Whoever reads the pixels says what is wrong with it.
         return None
-    if NAMESPACE not in xml or "<!DOCTYPE" in xml or "<!ENTITY" in xml:
+    if PROVENANCE_NAMESPACE not in xml or "<!DOCTYPE" in xml or "<!ENTITY" in xml:
         return None
     try:
         root = ElementTree.fromstring(xml)  # noqa: S314
     except ElementTree.ParseError:
         return None
     for annotation in root.iterfind(".//{*}MapAnnotation"):
-        if annotation.get("Namespace") == NAMESPACE:
-            for pair in annotation.iterfind("{*}Value/{*}M"):
-                if pair.get("K") == RECORD_KEY:
-                    return pair.text or ""
+        if annotation.get("Namespace") == PROVENANCE_NAMESPACE:
+            pairs = {pair.get("K"): pair.text or "" for pair in annotation.iterfind("{*}Value/{*}M")}
+            return pairs.get(RECORD_KEY) or losses_from_pairs(pairs)
     return None

@@ -11,13 +11,14 @@ from typing import Any
 from flowroi.archives import open_archive
 from flowroi.archives.atomic import discard, hidden_beside, refuse_existing
 from flowroi.archives.manifest import sha256
-from flowroi.errors import FlowRoIError, InvalidParameterError, MissingDependencyError, OutputExistsError
+from flowroi.errors import FlowRoIError, InvalidParameterError, OutputExistsError
 from flowroi.job import Settings
 from flowroi.masks import mask_folder
 from flowroi.output import refuse_overlap
 from flowroi.pipeline import compress_movie
 from flowroi.plan import Plan, finished_before, settings_of
 from flowroi.plates.base import Plate, Position
+from flowroi.plates.batch import concerns_all
 from flowroi.plates.finished import finished_plate
 from flowroi.plates.record import is_record_there, write_durably, write_record
 from flowroi.plates.report import PlateReport
@@ -146,11 +147,8 @@ class _Run:
         try:
             with self.plate.open(position) as movie:
                 report = self._compressed(movie, position, place, work)
-        except (OutputExistsError, MissingDependencyError):
-            raise
         except FlowRoIError as error:
-            if isinstance(error, InvalidParameterError) and error.path is None and error.frame is None:
-                # It is what was asked for that is wrong, of every position.
+            if concerns_all(error):
                 raise
             self.failed[position] = error
             return

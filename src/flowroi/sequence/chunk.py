@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -51,18 +52,32 @@ class ChunkFacts:
 
 @dataclass(frozen=True, slots=True)
 class CodedChunk:
-    """A chunk: what is known of it, and its packets in order of decoding, counted from its first frame."""
+    """A chunk: what is known of it, and its packets in order of decoding, counted from its first frame.
+
+    `crc32` are the packets' checksums, taken when they were decoded: they may wait for long before they are kept.
+    """
 
     facts: ChunkFacts
     packets: tuple[Packet, ...]
+    crc32: tuple[int, ...]
 
     @property
     def pixels_sha256(self) -> tuple[str, ...]:
         """The digests of the decoded frames, in order of time."""
         return tuple(frame.pixels_sha256 for frame in self.facts.frames)
 
+    def check_unchanged(self) -> None:
+        """Raise VerificationError if a packet is not the one that was decoded, or read."""
+        for packet, crc32 in zip(self.packets, self.crc32, strict=True):
+            if zlib.crc32(packet.data) != crc32:
+                raise VerificationError(
+                    f"packet {packet.pts} of a chunk changed after it was decoded: a fault of the memory; it was not "
+                    "kept: start again"
+                )
+
     def to_bytes(self) -> bytes:
-        """Return the chunk as bytes that tell whether they are whole."""
+        """Return the chunk as bytes that tell whether they are whole; raises as `check_unchanged`."""
+        self.check_unchanged()
         head = canonical_json(
             {
                 "crf": self.facts.crf,
@@ -95,7 +110,7 @@ class CodedChunk:
             )
             for frame in head["frames"]
         )
-        return _whole(head["crf"], packets, frames)
+        return _whole(head["crf"], packets, [zlib.crc32(packet.data) for packet in packets], frames)
 
 
 def code_chunk(
@@ -125,6 +140,7 @@ class _Coding:
         self.encoder = open_encoder(layout, crf, interval_s)
         self.decoder: Any = None
         self.packets: list[Packet] = []
+        self.crc32: list[int] = []
         # As recorded, where it counts, and what is known of the RoI.
         self.waiting: deque[tuple[Frame, Mask, RoiDiagnostics]] = deque()
         self.done: list[CodedFrame] = []
@@ -145,7 +161,7 @@ class _Coding:
                 f"{len(self.packets)} packets decode to {len(self.done)} frames and {len(self.waiting)} did not come "
                 "back; nothing was kept"
             )
-        return _whole(self.crf, self.packets, self.done)
+        return _whole(self.crf, self.packets, self.crc32, self.done)
 
     def _take(self, coded: list[Any]) -> None:
         av = need("av", extra="video")
@@ -154,6 +170,7 @@ class _Coding:
                 self.decoder = open_decoder(self.layout, self.encoder)
             pts = round(packet.pts * packet.time_base / self.interval_s)
             data = bytes(packet)
+            self.crc32.append(zlib.crc32(data))
             self.packets.append(Packet(pts, bool(packet.is_keyframe), data))
             self._measure(self.decoder.decode(av.Packet(data)))
 
@@ -166,9 +183,9 @@ class _Coding:
             self.done.append(CodedFrame(roi, error, facts, pixels_digest(decoded), mask_digest(inside)))
 
 
-def _whole(crf: float, packets: Sequence[Packet], frames: Iterable[CodedFrame]) -> CodedChunk:
+def _whole(crf: float, packets: Sequence[Packet], crc32: Sequence[int], frames: Iterable[CodedFrame]) -> CodedChunk:
     size = sum(len(packet.data) for packet in packets)
-    return CodedChunk(ChunkFacts(crf, size, tuple(frames)), tuple(packets))
+    return CodedChunk(ChunkFacts(crf, size, tuple(frames)), tuple(packets), tuple(crc32))
 
 
 def _roi(facts: dict[str, Any]) -> RoiDiagnostics:

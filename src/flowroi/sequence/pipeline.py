@@ -64,6 +64,7 @@ def compress_sequence(
     if not (job.dry_run or job.overwrite):
         manifest = finished_before(target, plan)
         if manifest is not None:
+            Work.clear_away(target)
             seconds = time.perf_counter() - started
             return CompressionReport.of_manifest(manifest, str(opened.path or opened.name), target, seconds)
     check_target(target, inputs=inputs, overwrite=job.overwrite, replaceable=("*",))

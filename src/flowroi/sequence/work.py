@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -10,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from flowroi.archives.atomic import PART, discard, hidden_beside
+from flowroi.archives.atomic import hidden_beside
 from flowroi.archives.manifest import canonical_json
 from flowroi.errors import CorruptDataError, OutputExistsError, QualityTargetError, printable
 from flowroi.plan import differences
@@ -81,7 +82,7 @@ class Work:
 
     def _meet_plan(self) -> None:
         known = self.folder / _PLAN
-        if not known.exists() or known.read_bytes() != self._plan:
+        if not known.exists() or not _same(known.read_bytes(), self._plan):
             # Chunks without a plan are what is left of work that was being dropped: nobody knows of which.
             if known.exists() and not self._overwrite:
                 raise OutputExistsError(
@@ -102,12 +103,37 @@ class Work:
                 f"{self.chunks_kept} finished chunks are kept in {printable(str(self.folder))}: the same command goes "
                 "on from there; remove that folder to start afresh"
             )
-        if self.finished or hopeless or not self.chunks_kept:
-            # Out of the way first, so that nobody finds the folder half removed.
-            aside = hidden_beside(self.folder, f".{os.getpid()}{PART}")
-            self.folder.rename(aside)
-            discard(aside)
-        self._lock.close()
+        try:
+            if self.finished or hopeless or not self.chunks_kept:
+                self._remove()
+        finally:
+            self._lock.close()
+
+    def _remove(self) -> None:
+        """Remove the folder, which we hold: the plan first, since chunks without one are nobody's."""
+        (self.folder / _PLAN).unlink(missing_ok=True)
+        for file in self.folder.iterdir():
+            if file.name != _LOCK:
+                file.unlink()
+        (self.folder / _LOCK).unlink()
+        try:
+            self.folder.rmdir()
+        except OSError as error:
+            # Another process came, and has made itself a lock.
+            if error.errno != errno.ENOTEMPTY:
+                raise
+
+    @classmethod
+    def clear_away(cls, target: Path) -> None:
+        """Remove what a process left that died, or met an error, when its archive was finished already."""
+        work = cls(target, {}, overwrite=True)
+        if work.folder.is_dir():
+            with suppress(OutputExistsError, FileNotFoundError):
+                work._lock = work._locked()
+                try:
+                    work._remove()
+                finally:
+                    work._lock.close()
 
     @property
     def chunks_kept(self) -> int:
@@ -149,6 +175,14 @@ class Work:
 
     def _file(self, number: int) -> Path:
         return self.folder / f"chunk-{number:06d}"
+
+
+def _same(there: bytes, asked: bytes) -> bool:
+    """Whether two plans say the same: 8 and 8.0 do."""
+    try:
+        return bool(json.loads(there) == json.loads(asked))
+    except ValueError:
+        return False
 
 
 def _difference(there: bytes, asked: bytes) -> str:

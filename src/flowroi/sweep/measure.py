@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from flowroi.archives import Archive, open_archive
+from flowroi.compression import compress_as_movie
 from flowroi.errors import CorruptDataError, FlowRoIError, QualityTargetError
 from flowroi.evaluation.measure import FrameMeasure, Yardstick, measure_frame
 from flowroi.evaluation.stored import frame_as_json, frame_of_json
 from flowroi.evaluation.subjects import Kind, Material, Raw, Subject, View
-from flowroi.pipeline import compress
 from flowroi.png import write_png
 from flowroi.segmenters import Segmenter
 from flowroi.sources.names import numbered_names
@@ -109,7 +109,7 @@ def measure_window(window: Window, options: Options | None, by: Yardstick, *, se
         try:
             if masks is not None:
                 used["roi_method"] = _staged(window, masks, Path(folder) / "masks")
-            compress(window.frames, path, workers=1, keep_masks=True, **used)
+            compress_as_movie(window.frames, path, workers=1, keep_masks=True, **used)
         except QualityTargetError as error:
             return WindowMeasure((), error.message)
         except FlowRoIError as error:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from flowroi.archives.atomic import replacing
+from flowroi.compression import compress_as_movie
 from flowroi.errors import OutputExistsError, QualityTargetError
 from flowroi.evaluation.results import Summary
 from flowroi.output import check_target
-from flowroi.pipeline import compress
 from flowroi.report.blocks import Report
 from flowroi.report.compression import CompressionReport
 from flowroi.report.html import render
@@ -185,7 +185,7 @@ def _concluded(sweep: Sweep, source: Path, folder: Path, workers: int | None, re
     settings: dict[str, Any] = settings_of(sweep.best.options, reading)
     try:
         # In the sweep's own folder nothing has this name yet, whatever the user has under it elsewhere.
-        dry_run = compress(source, folder / name, dry_run=True, workers=workers, **settings)
+        dry_run = compress_as_movie(source, folder / name, dry_run=True, workers=workers, **settings)
     except QualityTargetError:
         dry_run = None
     return SavedSweep(sweep, command_line(source, name, settings), dry_run, verdict(sweep))

@@ -1,0 +1,176 @@
+"""The verbs on plates: what they print, and the exit codes that workflow managers go by."""
+
+import shutil
+
+import numpy as np
+import pytest
+import zarr
+
+from flowroi.plates import open_plate
+from flowroi.synthetic import write_synthetic_plate
+
+QUICK = ("--lossless", "all", "--roi-method", "none")
+
+
+@pytest.fixture
+def raw(flow, tmp_path):
+    write_synthetic_plate(tmp_path / "raw", wells=("A1", "A2", "B1"), frames=3, height=48, width=48, cells=1)
+    return tmp_path / "raw"
+
+
+def break_well(raw, well="A02"):
+    for path in raw.glob(f"{well}_*"):
+        path.write_bytes(path.read_bytes()[:-9])
+
+
+def test_compress_verify_inspect(flow, raw):
+    result = flow("compress", raw, "-o", "out", *QUICK)
+    assert result.code == 0, result.err
+    assert "3 of 3 positions, 9 frames" in result.out
+    assert "A2_f0: 3 frames" in result.out
+    again = flow("compress", raw, "-o", "out", *QUICK, "--json")
+    (report,) = again.objects
+    assert (again.code, report["type"], report["finished"], report["unchanged"]) == (0, "plate", True, True)
+    assert [(p["well"], p["field"], p["frames"]) for p in report["done"]] == [("A1", 0, 3), ("A2", 0, 3), ("B1", 0, 3)]
+    result = flow("verify", "out")
+    assert result.code == 0
+    assert "3 of 3 positions, 9 frames, are what was written" in result.out
+    result = flow("inspect", "out", "--json")
+    assert [found["type"] for found in result.objects] == ["plate-archive", "position", "position", "position"]
+    assert "settings" in result.objects[0]["record"]
+    assert "B1_f0.ome.tif" in flow("inspect", "out").out
+
+
+def test_other_settings_are_a_failure_that_names_them(flow, raw):
+    flow("compress", raw, "-o", "out", *QUICK)
+    result = flow("compress", raw, "-o", "out", "--psnr", "30", "--roi-method", "none")
+    assert result.code == 1
+    assert "encode.psnr: None there, 30.0 asked for" in result.err
+
+
+def test_one_bad_well_is_partly_done_then_skipped(flow, raw, tmp_path):
+    break_well(raw)
+    result = flow("compress", raw, "-o", "out", *QUICK, "--json")
+    assert result.code == 3
+    error, report = result.objects
+    assert error["type"] == "error"
+    assert "A2_f0: " in error["message"]
+    assert error["exit_code"] == 3
+    assert not report["finished"]
+    assert [(p["well"], p["path"].endswith("A02_f00_t0000_c0.png")) for p in report["failed"]] == [("A2", True)]
+    assert "--skip-failed" in result.err
+    assert not (tmp_path / "out").exists()
+    result = flow("compress", raw, "-o", "out", *QUICK, "--skip-failed")
+    assert result.code == 0
+    assert "A2_f0" in result.err
+    assert "finished without A2_f0" in flow("verify", "out").out
+
+
+def test_nothing_done_is_a_failure(flow, raw):
+    for well in ("A01", "A02", "B01"):
+        break_well(raw, well)
+    assert flow("compress", raw, "-o", "out", *QUICK).code == 1
+
+
+def test_well_by_well(flow, raw, tmp_path):
+    for well in ("B/1", "A1", "A/2/0"):
+        result = flow("compress", raw, "-o", "out", *QUICK, "--well", well)
+        assert result.code == 0, result.err
+        assert "1 of 3 positions" in result.out
+        assert "without --well it finishes the plate" in result.err
+    assert flow("compress", raw, "-o", "out", *QUICK, "--well", "A1").code == 0
+    assert flow("verify", "out").code == 1
+    assert flow("compress", raw, "-o", "out", *QUICK).code == 0
+    assert flow("verify", "out").code == 0
+    assert flow("compress", raw, "-o", "out", *QUICK, "--well", "H12").code == 2
+    assert flow("compress", raw, "-o", "out", *QUICK, "--well", "A1", "--skip-failed").code == 2
+    break_well(raw)
+    shutil.rmtree(tmp_path / "out")
+    assert flow("compress", raw, "-o", "out", *QUICK, "--well", "A2").code == 1
+    assert flow("compress", raw, "-o", "out", *QUICK, "--well", "A1", "--well", "A2").code == 3
+
+
+def test_verify_names_what_is_damaged(flow, raw, tmp_path):
+    flow("compress", raw, "-o", "out", *QUICK)
+    path = tmp_path / "out/A2_f0.ome.tif"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 3] ^= 1
+    path.write_bytes(data)
+    (tmp_path / "out/B1_f0.ome.tif").unlink()
+    (tmp_path / "out/extra").write_text("x")
+    result = flow("verify", "out", "--json")
+    assert result.code == 4
+    (found,) = result.objects
+    assert not found["intact"]
+    assert [fault["name"] for fault in found["faults"]] == ["B1_f0.ome.tif", "extra"]
+    assert [bool(p["faults"]) for p in found["positions"]] == [False, True]
+    text = flow("verify", "out").out
+    assert "1 of 3 positions" in text
+    assert "A2_f0, " in text
+    (tmp_path / "out/COMPLETE").unlink()
+    assert flow("verify", "out").code == 4
+
+
+def test_roi_of_a_plate_is_what_compress_takes(flow, raw, tmp_path):
+    result = flow("roi", raw, "-o", "masks", "--no-overlays", "--json")
+    assert result.code == 0, result.err
+    assert [(found["well"], found["frames"]) for found in result.objects] == [("A1", 3), ("A2", 3), ("B1", 3)]
+    assert (tmp_path / "masks/A1_f0/A01_f00_t0000_c0_roi.png").exists()
+    assert flow("compress", raw, "-o", "out", "--rate", "4", "--roi-method", "masks").code == 0
+    assert flow("roi", raw, "-o", "masks").code == 1
+    break_well(raw)
+    result = flow("roi", raw, "-o", "more", "--well", "A1", "--well", "A2", "--no-overlays")
+    assert result.code == 3
+    assert "1 of 2 positions done" in result.err
+
+
+def test_several_inputs_one_of_them_a_plate(flow, raw, tmp_path):
+    write_synthetic_plate(tmp_path / "movie", wells=("A1",), frames=3, height=48, width=48, cells=1)
+    break_well(raw)
+    result = flow("compress", raw, "movie", "-o", "out", *QUICK)
+    assert result.code == 3
+    assert "1 of 2 inputs done, 1 of them partly" in result.err
+    assert (tmp_path / "out/movie.ome.tif").exists()
+
+
+def test_a_movie_has_no_wells(flow, raw, tmp_path):
+    write_synthetic_plate(tmp_path / "movie", wells=("A1",), frames=3, height=48, width=48, cells=1)
+    for verb in (("compress", *QUICK), ("roi",)):
+        result = flow(verb[0], "movie", "-o", "out", *verb[1:], "--well", "A1")
+        assert result.code == 2
+        assert "a movie, or not surely a plate" in result.err
+
+
+def test_dry_run(flow, raw, tmp_path):
+    result = flow("compress", raw, "-o", "out", *QUICK, "--dry-run", "--json")
+    assert result.code == 0
+    assert result.objects[0]["type"] == "plate-prediction"
+    assert [path.name for path in tmp_path.iterdir()] == ["raw"]
+
+
+def test_decompress(flow, raw, tmp_path):
+    assert flow("compress", raw, "-o", "out.ome.zarr", *QUICK).code == 0
+    result = flow("decompress", "out.ome.zarr", "-o", "back", "--json")
+    assert result.code == 0, result.err
+    assert [(p["well"], p["field"]) for p in result.objects[0]["done"]] == [("A1", 0), ("A2", 0), ("B1", 0)]
+    original = open_plate(raw)
+    exported = open_plate(tmp_path / "back")
+    assert exported.positions == original.positions
+    for position in original:
+        with original.open(position) as one, exported.open(position) as other:
+            assert (np.stack(list(one)) == np.stack(list(other))).all()
+    assert flow("decompress", "out.ome.zarr", "-o", "back").code == 1
+    assert (
+        flow("decompress", "out.ome.zarr", "-o", "one", "--well", "B/1", "--format", "png", "--frames", "1:3").code == 0
+    )
+    assert [path.name for path in (tmp_path / "one").iterdir()] == ["B1_f0"]
+    assert len(list((tmp_path / "one/B1_f0").glob("*.png"))) == 2
+    assert flow("decompress", "out.ome.zarr", "-o", "back.ome.zarr").code == 0
+    assert open_plate(tmp_path / "back.ome.zarr").positions == original.positions
+    assert zarr.open(tmp_path / "back.ome.zarr/A/2/0/0", mode="r").ndim == 5
+    assert flow("decompress", "out.ome.zarr", "-o", "two.ome.zarr", "--format", "png").code == 2
+    manifest = tmp_path / "out.ome.zarr/A/2/0/manifest.json"
+    manifest.write_bytes(manifest.read_bytes()[:-1])
+    result = flow("decompress", "out.ome.zarr", "-o", "most")
+    assert result.code == 3
+    assert "A2_f0: " in result.err
