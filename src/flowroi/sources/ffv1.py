@@ -15,10 +15,6 @@ class Ffv1Checks:
 
     Whether a stream has checksums is known only to its decoder; it has if they fit in any packet.
 
-    Attributes
-    ----------
-    first_damaged : int or None
-        The first frame whose checksums do not fit, in a stream that has some.
     """
 
     def __init__(self) -> None:
