@@ -24,6 +24,7 @@ from flowroi.errors import (
 )
 from flowroi.plates import Position, open_plate
 from flowroi.plates.report import PlateReport
+from flowroi.synthetic import write_synthetic_plate
 
 from .conftest import coordinate_frame, read_coordinates, write_image
 
@@ -125,6 +126,25 @@ def test_every_position_goes_where_its_coordinates_say(tmp_path, suffix, options
     record = json.loads((tmp_path / "out/plate.json").read_bytes())
     assert record["digest"] + "\n" == (tmp_path / "out/COMPLETE").read_text()
     json.loads(report.to_json())
+
+
+def test_videos(tmp_path):
+    raw = tmp_path / "raw"
+    write_synthetic_plate(raw, wells=("A1", "B2"), frames=5, height=64, width=64, cells=1)
+    options = {"codec": "av1", "rate": 10, "preset": 12, "workers": 1}
+    assert compress(raw, tmp_path / "out", **options).finished
+    assert names_in(tmp_path / "out") == ["A1_f0.mkv", "B2_f0.mkv", "COMPLETE", "plate.json"]
+    archive = open_plate_archive(tmp_path / "out")
+    assert list(archive.faults()) == []
+    with archive.open(Position("B2")) as movie:
+        assert movie.shape == (5, 64, 64)
+    assert compress(raw, tmp_path / "out", **options).unchanged
+    with pytest.raises(OutputExistsError, match="preset: 12 there, 11 asked for"):
+        compress(raw, tmp_path / "out", **{**options, "preset": 11})
+    for target, more in (("out.ome.zarr", {}), ("other", {"format": "jp2"})):
+        with pytest.raises(InvalidParameterError, match="a folder of MKV files"):
+            compress(raw, tmp_path / target, **options, **more)
+    assert names_in(tmp_path) == ["out", "raw"]
 
 
 def test_a_second_run_changes_nothing(tmp_path, raw):
@@ -418,10 +438,11 @@ def test_progress_ends_at_all_frames(tmp_path, raw):
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
 
 
-def test_a_compressed_plate_is_an_input_again(tmp_path, raw):
-    compress(raw, tmp_path / "one", rate=4, roi_method="none")
-    report = compress(tmp_path / "one", tmp_path / "two", rate=8, roi_method="none")
-    assert report.finished
+@pytest.mark.parametrize(("name", "options"), [("one", {}), ("one", {"format": "jp2"}), ("one.ome.zarr", {})])
+def test_a_compressed_plate_is_an_input_again(tmp_path, raw, name, options):
+    compress(raw, tmp_path / name, rate=4, roi_method="none", **options)
+    report = compress(tmp_path / name, tmp_path / "two", rate=8, roi_method="none")
+    assert report.finished, report.failed
     assert report.warnings == ()
     with open_plate_archive(tmp_path / "two").open(Position("B1")) as movie:
         assert movie.manifest["lossy"]

@@ -88,8 +88,10 @@ class _Run:
         progress: Progress | None,
     ) -> None:
         self.plate, self.target, self.format, self.chosen = plate, target, plate_format, chosen
-        # The format is written down as it is, so that naming it and not naming it are the same command.
-        self.settings = replace(settings, job=replace(settings.job, format=plate_format, wells=(), skip_failed=False))
+        # The format is written down as it is, so that naming it and not naming it are the same command; of videos the
+        # codec tells it.
+        named = None if plate_format == "mkv" else plate_format
+        self.settings = replace(settings, job=replace(settings.job, format=named, wells=(), skip_failed=False))
         self.job = settings.job
         self.progress = progress
         self.started = time.perf_counter()
@@ -280,8 +282,6 @@ class _Run:
     def _settings_at(self, position: Position, *, overwrite: bool) -> Settings:
         """Return the settings of one position's movie."""
         job = replace(self.settings.job, overwrite=overwrite)
-        if self.format == "mkv":
-            job = replace(job, format=None)
         masks = mask_folder(job.roi_method)
         if masks is not None:
             own = masks / str(position)
