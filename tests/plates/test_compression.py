@@ -186,7 +186,7 @@ def test_a_damaged_plate_is_not_taken_for_finished(tmp_path, raw):
     cases = {
         "A2_f0.ome.tif": lambda path: path.write_bytes(path.read_bytes()[:300] + b"x" + path.read_bytes()[301:]),
         "B1_f0.ome.tif": lambda path: path.unlink(),
-        "COMPLETE": lambda path: path.unlink(),
+        "COMPLETE": lambda path: path.write_text("sha256:" + 64 * "0" + "\n"),
         "plate.json": lambda path: path.write_bytes(path.read_bytes().replace(b'"raw"', b'"rav"')),
         "extra.txt": lambda path: path.write_text("x"),
     }
@@ -318,6 +318,33 @@ def test_well_by_well_then_the_whole_is_the_same_as_at_once(tmp_path, raw, suffi
     assert report.finished
     assert [done.unchanged for _, done in report.done] == [True, False, True]
     assert digests(out) == digests(whole)
+
+
+@pytest.mark.parametrize("suffix", ["", ".ome.zarr"])
+def test_killed_while_a_plate_made_well_by_well_is_finished(tmp_path, raw, suffix):
+    compress(raw, tmp_path / f"whole{suffix}", **LOSSLESS)
+    whole = digests(tmp_path / f"whole{suffix}")
+    for number, record in enumerate((b"", b'{"arch', None)):
+        out = tmp_path / f"out{number}{suffix}"
+        shutil.copytree(tmp_path / f"whole{suffix}", out)
+        (out / "COMPLETE").unlink()
+        if record is not None:
+            (out / "plate.json").write_bytes(record)
+        with pytest.raises(OutputExistsError, match="made otherwise"):
+            compress(raw, out, psnr=30, roi_method="none")
+        assert compress(raw, out, **LOSSLESS).finished
+        assert digests(out) == whole
+
+
+def test_one_well_is_made_anew_while_the_plate_is_not_finished(tmp_path, raw):
+    out = tmp_path / "out"
+    compress(raw, out, wells=["A1"], **LOSSLESS)
+    lossy = {"rate": 4, "roi_method": "none"}
+    assert not compress(raw, out, wells=["A1"], overwrite=True, **lossy).done[0][1].unchanged
+    assert compress(raw, out, wells=["A1"], **lossy).done[0][1].unchanged
+    assert compress(raw, out, **lossy).finished
+    with pytest.raises(OutputExistsError, match="one well of it cannot be replaced"):
+        compress(raw, out, wells=["A1"], overwrite=True, **LOSSLESS)
 
 
 def test_wells_at_the_same_time(tmp_path, raw):

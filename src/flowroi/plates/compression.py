@@ -20,7 +20,7 @@ from flowroi.plan import Plan, finished_before, settings_of
 from flowroi.plates.base import Plate, Position
 from flowroi.plates.batch import concerns_all
 from flowroi.plates.finished import finished_plate
-from flowroi.plates.record import is_record_there, write_durably, write_record
+from flowroi.plates.record import is_marked_complete, write_durably, write_record
 from flowroi.plates.report import PlateReport
 from flowroi.plates.selection import chosen_positions
 from flowroi.plates.storage import PlateFormat, is_zarr, place_of, plate_format_of
@@ -101,17 +101,16 @@ class _Run:
         self.frames_done = 0
 
     def write(self) -> PlateReport:
-        job = self.job
-        if is_record_there(self.target) and not job.overwrite:
+        job, finished = self.job, is_marked_complete(self.target)
+        if finished and not job.overwrite:
             return self._unchanged()
-        if job.overwrite:
+        if finished and job.wells:
+            raise OutputExistsError(
+                "the plate is finished, and one well of it cannot be replaced; nothing was written: make the plate anew",
+                path=self.target,
+            )
+        if job.overwrite and not job.wells:
             refuse_foreign_plate(self.target)
-            if job.wells and is_record_there(self.target):
-                raise OutputExistsError(
-                    "the plate is finished, and one well of it cannot be replaced; nothing was written: make the whole "
-                    "plate anew",
-                    path=self.target,
-                )
         elif not self.target.is_dir():
             refuse_existing(self.target, overwrite=False)
         with Workplace(
