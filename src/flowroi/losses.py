@@ -81,6 +81,21 @@ class Losses:
             return self
         return Losses((*self.methods, method), (*self.ratios, ratio))
 
+    def with_own(self, own: Losses) -> Losses:
+        """Return them with those that a file's own streams tell, which are the last of them, or came after.
+
+        Examples
+        --------
+        >>> recorded = Losses(("AV1", "ISO_15444_1"), (20.0, 8.0))
+        >>> recorded.with_own(Losses(("ISO_15444_1",), (8.0,))) == recorded
+        True
+        >>> recorded.with_own(Losses(("AV1",), (None,))).methods
+        ('AV1', 'ISO_15444_1', 'AV1')
+        """
+        if self.methods[len(self.methods) - len(own.methods) :] == own.methods:
+            return self
+        return Losses(self.methods + own.methods, self.ratios + own.ratios)
+
     def manifest(self) -> dict[str, Any]:
         """Return the entries of a manifest."""
         return {"lossy": bool(self), "lossy_method": list(self.methods), "lossy_ratio": list(self.ratios)}

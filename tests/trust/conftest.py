@@ -11,7 +11,7 @@ import pytest
 import flowroi
 from tests.trust.damage import contents_of
 from tests.trust.fault_library import compile_library
-from tests.trust.kinds import KINDS, PLATES, masks_of, movie_of
+from tests.trust.kinds import KINDS, PLATES, masks_of, movie_of, short_pieces
 from tests.trust.runs import Runs
 from tests.trust.sizes import FORMS
 from tests.trust.table import Row
@@ -22,6 +22,13 @@ _ROOM_BYTES = 1 << 28
 @pytest.fixture(scope="session")
 def sizes(request):
     return FORMS[request.config.getoption("--trust")]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _several_pieces():
+    with pytest.MonkeyPatch.context() as patch:
+        short_pieces(patch)
+        yield
 
 
 @pytest.fixture
@@ -72,9 +79,11 @@ def library(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def runs(tmp_path_factory, library):
+def runs(fast_folder, library):
     """Run command lines in forks that the library watches."""
-    with Runs(tmp_path_factory.mktemp("runs"), library) as started:
+    folder = fast_folder / "runs"
+    folder.mkdir()
+    with Runs(folder, library) as started:
         yield started
 
 
@@ -120,19 +129,17 @@ def command(kind, source, folder, *more, **changes):
 
 
 @pytest.fixture(scope="module")
-def archives(fast_folder):
+def archives(fast_folder, source):
     """Return an archive of a kind, to be damaged and put right again."""
     folder = Path(tempfile.mkdtemp(dir=fast_folder))
 
-    def made(kind, frames=4, **more):
+    def made(kind, frames=4):
         place = folder / f"{frames}"
         place.mkdir(exist_ok=True)
         target = place / kind.target
         if not target.exists():
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr("flowroi.sequence.coding.CHUNK_FRAMES", 4)
-                patch.setattr("flowroi.sequence.sample.WHOLE_FRAMES", 4)
-                flowroi.compress(movie_of(frames), target, **{**kind.options, **more})
+            movie = source / "wells" if kind.is_plate else movie_of(frames)
+            flowroi.compress(movie, target, **kind.options)
         return target
 
     return made

@@ -3,6 +3,7 @@
 Reads a JSON object a line, and answers with one: see `runs.py`.
 """
 
+import contextlib
 import importlib
 import json
 import os
@@ -24,7 +25,6 @@ MODULES = (
     "flowroi.pipeline",
     "flowroi.sequence.pipeline",
     "flowroi.sequence.coding",
-    "flowroi.archives.export",
     "flowroi.archives.jp2_folder",
     "flowroi.archives.ome_tiff",
     "flowroi.archives.video",
@@ -34,7 +34,8 @@ MODULES = (
     "flowroi.verification",
     "zarr",
     "flowroi.archives.ome_zarr",
-    "flowroi.plates",
+    "flowroi.plates.compression",
+    "flowroi.exports",
 )
 
 
@@ -45,9 +46,11 @@ def serve():
         except ModuleNotFoundError as error:
             if error.name is None or not name.startswith(error.name.split(".")[0]):
                 raise
-    from tests.trust.kinds import short_chunks
+    import pytest
 
-    short_chunks()
+    from tests.trust.kinds import short_pieces
+
+    short_pieces(pytest.MonkeyPatch())
     import cv2
 
     cv2.setNumThreads(1)
@@ -78,6 +81,9 @@ def run(order):
     child = os.fork()
     if child == 0:
         work(order)
+    # Here as well as there: whoever comes first, it is a group of its own before it is killed.
+    with contextlib.suppress(OSError):
+        os.setpgid(child, child)
     deadline = time.monotonic() + order["deadline_s"]
     killed_at = time.monotonic() + order["kill_after_s"] if order["kill_after_s"] is not None else deadline
     pause = 0.0005

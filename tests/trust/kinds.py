@@ -6,8 +6,12 @@ import numpy as np
 
 from flowroi.archives import FORMATS
 
-# A chunk of a video archive, as short as a movie of a few frames needs for more than one.
-_CHUNK_FRAMES = 4
+# As short as a movie of a few frames needs for more than one: chunks of a video, shards of an OME-Zarr.
+_SHORT = {
+    "flowroi.sequence.coding.CHUNK_FRAMES": 4,
+    "flowroi.sequence.sample.WHOLE_FRAMES": 4,
+    "flowroi.archives.shard.MOST_CHUNKS": 2,
+}
 
 
 @dataclass(frozen=True)
@@ -63,12 +67,10 @@ PLATES = [
 ]
 
 
-def short_chunks():
-    """Let small movies have several chunks."""
-    from flowroi.sequence import coding, sample
-
-    coding.CHUNK_FRAMES = _CHUNK_FRAMES
-    sample.WHOLE_FRAMES = 4
+def short_pieces(patch):
+    """Let small movies have several pieces of everything, until the patch is undone."""
+    for name, value in _SHORT.items():
+        patch.setattr(name, value)
 
 
 def movie_of(frames, height=40, width=48, seed=1):

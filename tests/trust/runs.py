@@ -13,7 +13,10 @@ from tests.trust import table
 from tests.trust.fault_library import Fault
 
 ROOT = Path(__file__).resolve().parents[2]
-DEADLINE_S = 20
+# Long enough for a machine that does other things, too; a run takes a tenth of a second.
+DEADLINE_S = 40
+# Where everything hangs, the tests must end all the same.
+_MOST_HUNG = 3
 _START_S = 120
 
 
@@ -34,7 +37,7 @@ class Runs:
 
     def __init__(self, folder, library=None):
         self._folder = folder
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+        environment = {**environment_of_children(), "PYTHONWARNINGS": "ignore"}
         self.injects = library is not None
         if library is not None:
             environment["LD_PRELOAD"] = str(library)
@@ -47,10 +50,13 @@ class Runs:
                 env=environment,
                 cwd=ROOT,
             )
+        self._hung = 0
         self._answer(_START_S)
 
     def __call__(self, *arguments, below=None, fault=None, log=False, kill_after_s=None):
         """Run `flowroi ARGUMENTS`; faults concern calls that change what is below the folder `below`."""
+        if self._hung >= _MOST_HUNG:
+            raise RuntimeError(f"{self._hung} runs hung already")
         said, logged = self._folder / "said", self._folder / "log"
         logged.unlink(missing_ok=True)
         order = {
@@ -65,6 +71,7 @@ class Runs:
         self._process.stdin.write(json.dumps(order).encode() + b"\n")
         self._process.stdin.flush()
         ended = self._answer(DEADLINE_S + 20)
+        self._hung += ended["hung"]
         table.elsewhere["seconds"] += ended.pop("processor_s")
         text = said.read_text(errors="replace") if said.exists() else ""
         calls = [int(line[6:]) for line in text.splitlines() if line.startswith("calls ")]
@@ -94,6 +101,11 @@ class Runs:
 
     def __exit__(self, *_):
         self.close()
+
+
+def environment_of_children():
+    """Return the environment of a process that imports the tests, too."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
 
 
 def line_of(process, limit_s):

@@ -43,13 +43,13 @@ QUICK = Sizes(
 )
 LONG = Sizes(
     frames=20,
-    corrupted_outputs=10_000,
+    corrupted_outputs=1_500,
     damage_runs=1_000,
     flips=None,
     cuts=None,
     random_flips=100_000,
-    kills_at_a_moment=75,
-    kills_at_a_call=75,
+    kills_at_a_moment=40,
+    kills_at_a_call=40,
     errors=None,
     disk_sizes=50,
     races=10,

@@ -145,9 +145,8 @@ def on_the_disk(patch, corrupt):
     read_back = base.read_back
 
     def corrupted(path, *rest):
-        files = files_of(path)
-        for file in sorted(files, key=lambda file: -len(files[file]))[:3]:
-            file.write_bytes(corrupt(files[file]))
+        for file, data in files_of(path).items():
+            file.write_bytes(corrupt(data))
         return read_back(path, *rest)
 
     patch.setattr(base, "read_back", corrupted)
@@ -196,10 +195,8 @@ def compressed(kind, folder, target):
 @pytest.fixture
 def constant_quality(monkeypatch):
     """Videos are coded once, at a fixed quality: a trial of the search is no output."""
-    from flowroi.sequence import coding, sample, search
+    from flowroi.sequence import coding, search
 
-    monkeypatch.setattr(coding, "CHUNK_FRAMES", 4)
-    monkeypatch.setattr(sample, "WHOLE_FRAMES", 4)
     monkeypatch.setattr(coding, "find_crf", lambda *_, **__: search.Found(30.0, 1.0, 0.04))
 
 

@@ -7,6 +7,7 @@ import pytest
 import flowroi
 from flowroi import open_archive
 from flowroi.archives.manifest import digest_of_file
+from flowroi.exports.export import export
 from tests.trust.kinds import KINDS, movie_of
 
 PROMISE = "lossy provenance cannot be lost"
@@ -17,12 +18,10 @@ def first_generation(tmp_path_factory):
     """One lossy archive of each kind, with its manifest."""
     folder = tmp_path_factory.mktemp("first")
     made = {}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("flowroi.sequence.coding.CHUNK_FRAMES", 4)
-        for kind in KINDS:
-            flowroi.compress(movie_of(4), folder / kind.target, **kind.options)
-            with open_archive(folder / kind.target) as archive:
-                made[kind] = folder / kind.target, archive.manifest
+    for kind in KINDS:
+        flowroi.compress(movie_of(4), folder / kind.target, **kind.options)
+        with open_archive(folder / kind.target) as archive:
+            made[kind] = folder / kind.target, archive.manifest
     return made
 
 
@@ -70,6 +69,26 @@ def test_a_lossless_copy_of_a_lossy_archive_is_lossy(first_generation, row, tmp_
         flowroi.compress(target, again, rate=8, roi_method="none")
         with open_archive(again) as archive:
             check(archive.manifest, [method_of(first), "ISO_15444_1"], True, known["lossy_ratio"])
+
+
+EXPORTS = {"tiff": "e.ome.tif", "png": "e", "ome-zarr": "e.ome.zarr", "ome-zarr-0.4": "e4.ome.zarr"}
+
+
+@pytest.mark.parametrize("first", KINDS, ids=str)
+@pytest.mark.parametrize("way", EXPORTS)
+def test_through_exports(first_generation, row, tmp_path, first, way):
+    """An export looks lossless; what is made of it, however lossless, is not."""
+    path, known = first_generation[first]
+    exported = tmp_path / EXPORTS[way]
+    with open_archive(path) as archive:
+        export(archive, exported, format=way)
+    row.fault(2)
+    flowroi.compress(exported, tmp_path / "again.ome.tif", lossless="all", roi_method="none", workers=1)
+    with open_archive(tmp_path / "again.ome.tif") as archive:
+        check(archive.manifest, [method_of(first)], False, known["lossy_ratio"])
+    flowroi.compress(exported, tmp_path / "third.ome.tif", rate=5, roi_method="none", workers=1)
+    with open_archive(tmp_path / "third.ome.tif") as archive:
+        check(archive.manifest, [method_of(first), "ISO_15444_1"], True, known["lossy_ratio"])
 
 
 def test_what_was_never_lossy_does_not_become_it(row, tmp_path):

@@ -1,17 +1,17 @@
 """A second writer is refused while the first one lives, and not when it died."""
 
-import os
 import signal
 import subprocess
 import sys
 import time
 
 import numpy as np
+import pytest
 
 import flowroi
 from tests.trust.damage import contents_of
-from tests.trust.kinds import movie_of
-from tests.trust.runs import ROOT, line_of
+from tests.trust.kinds import KINDS, movie_of
+from tests.trust.runs import environment_of_children, line_of
 
 PROMISE = "two writers cannot meet"
 _DEADLINE_S = 60
@@ -20,9 +20,11 @@ _DEADLINE_S = 60
 _FIRST = """
 import sys, time
 import numpy as np
+import pytest
 import flowroi, flowroi.sources
-from tests.trust.kinds import short_chunks
-short_chunks()
+import pytest
+from tests.trust.kinds import short_pieces
+short_pieces(pytest.MonkeyPatch())
 read, at = flowroi.sources.Source.read, []
 def slow(self, t):
     if t == 5:
@@ -40,7 +42,7 @@ def started(source, target, options):
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=environment_of_children(),
     )
 
 
@@ -70,6 +72,8 @@ def test_while_the_first_one_writes(kind, runs, row, tmp_path):
     assert row.silent == []
 
 
+# One of each way to write: a file, a folder, and a folder of unfinished work beside either.
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.format in ("ome-tiff", "jp2", "mkv")], ids=str)
 def test_two_at_once(kind, row, sizes, tmp_path):
     """Both begin at the same moment: one archive, whole; who comes too late says so, or finds it done."""
     source = tmp_path / "movie.npy"
@@ -89,7 +93,9 @@ def test_two_at_once(kind, row, sizes, tmp_path):
 
 def forked_pair(source, target, options):
     script = (
-        "import sys, time, flowroi, flowroi.pipeline, flowroi.sequence.pipeline, flowroi.sources.array\n"
+        "import sys, time, pytest, flowroi, flowroi.pipeline, flowroi.sequence.pipeline, flowroi.sources.array\n"
+        "from tests.trust.kinds import short_pieces\n"
+        "short_pieces(pytest.MonkeyPatch())\n"
         "from flowroi.errors import FlowRoIError\n"
         "print('ready', flush=True); sys.stdin.readline()\n"
         "try: flowroi.compress(sys.argv[1], sys.argv[2], **eval(sys.argv[3]))\n"
@@ -101,6 +107,7 @@ def forked_pair(source, target, options):
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            env=environment_of_children(),
         )
         for _ in range(2)
     ]

@@ -16,9 +16,7 @@ def digest_of(path):
     return digest.hexdigest()
 
 
-def test_identical_bytes(kind, sizes, row, tmp_path, monkeypatch):
-    monkeypatch.setattr("flowroi.sequence.coding.CHUNK_FRAMES", 4)
-    monkeypatch.setattr("flowroi.sequence.sample.WHOLE_FRAMES", 4)
+def test_identical_bytes(kind, sizes, row, tmp_path):
     movie = movie_of(2 * sizes.frames)
     found = {}
     for workers in (1, 2, 5):
