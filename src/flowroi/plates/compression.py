@@ -106,7 +106,7 @@ class _Run:
             return self._unchanged()
         if finished and job.wells:
             raise OutputExistsError(
-                "the plate is finished, and one well of it cannot be replaced; nothing was written: make the plate anew",
+                "the plate is finished, and one well of it cannot be replaced; nothing was written: make it all anew",
                 path=self.target,
             )
         if job.overwrite and not job.wells:
