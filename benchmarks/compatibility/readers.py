@@ -223,7 +223,9 @@ def iohub(path):
 
 
 def h4tracks(path):
-    """MMV_H4Tracks' own loader, without its window; what its window then makes of the tracks is done after it."""
+    """MMV_H4Tracks' own loader, without its window, and the layer that the window makes of the tracks."""
+    from napari.layers import Tracks
+
     place = importlib.util.find_spec("mmv_h4tracks").submodule_search_locations[0]
     spec = importlib.util.spec_from_file_location("h4tracks_reader", Path(place) / "_reader.py")
     reader = importlib.util.module_from_spec(spec)
@@ -233,8 +235,7 @@ def h4tracks(path):
         levels, cells, *_ = reader.load_ome_zarr_data(opened, zarr_path=str(path))
     else:
         levels, cells, tracks, _ = reader.load_zarr_data(opened)
-        if not len(tracks):
-            raise ValueError("no tracks: the program's window fails on them")
+        Tracks(tracks)
     if np.asarray(cells).shape != levels[0].shape:
         raise ValueError("the labels are not as large as the frames")
     return levels[0]

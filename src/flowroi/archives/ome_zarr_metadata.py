@@ -84,15 +84,14 @@ def image_content(manifest: Mapping[str, Any], version: OmeZarrVersion, axes: Ax
     most = 2 ** manifest["significant_bits"] - 1
     channel = {
         "active": True,
-        "coefficient": 1.0,
         "color": "FFFFFF",
-        "family": "linear",
-        "inverted": False,
         "label": manifest["name"],
         "window": {"min": 0, "max": most, "start": 0, "end": most},
     }
-    omero = {"channels": [channel], "rdefs": {"defaultT": 0, "defaultZ": 0, "model": "greyscale"}}
-    return {"multiscales": [multiscale(manifest, manifest["name"], version, axes)], "omero": omero}
+    return {
+        "multiscales": [multiscale(manifest, manifest["name"], version, axes)],
+        "omero": {"channels": [channel]},
+    }
 
 
 def provenance(manifest: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from flowroi.sources.image_file import (
 from flowroi.sources.names import safe_stem, safe_stems, text_name
 from flowroi.sources.ordering import order_by_numbers, order_by_pattern
 from flowroi.sources.pixels import Frame
+from flowroi.sources.recorded import with_record
 
 # Names under which other programs write what is not finished yet.
 _UNFINISHED_SUFFIXES = (".part", ".tmp")
@@ -84,7 +85,8 @@ class ImageFilesSource(Source):
         )
         # Colours that differ, and a channel that is not there, are refused before any work is done.
         raw = self.read(0)
-        self.losses = image_losses(self._images[0], raw.nbytes)
+        shown = image_losses(self._images[0], raw.nbytes)
+        self.losses = with_record(path, with_record(self._images[0].path, shown))
 
     @classmethod
     def from_folder(cls, path: Path, *, pattern: str | None, channel: int | None, max_pixels: int) -> Self:

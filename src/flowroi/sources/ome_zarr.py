@@ -20,6 +20,7 @@ from flowroi.sources.base import Source
 from flowroi.sources.files import InputFile, located
 from flowroi.sources.names import numbered_names, safe_stem, text_name
 from flowroi.sources.pixels import Frame, check_channel, check_pixel_type, check_size
+from flowroi.sources.recorded import with_record
 from flowroi.sources.tiff_axes import choose_axes
 from flowroi.sources.zarr_array import ZarrArray, read_array
 from flowroi.sources.zarr_chunks import ZarrChunks
@@ -100,7 +101,7 @@ class OmeZarrSource(Source):
             frame_names=numbered_names(frames),
             pixel_size_um=image.pixel_size_um,
             frame_interval_s=image.frame_interval_s,
-            losses=self._losses(),
+            losses=with_record(path, self._losses()),
             warnings=warned,
         )
 

@@ -15,6 +15,7 @@ from flowroi.sources.base import Source, describe, size_changed
 from flowroi.sources.files import InputFile, located
 from flowroi.sources.names import numbered_names, safe_stem
 from flowroi.sources.pixels import Frame, ImageHeader, check_pixel_type, check_size, grey_frame
+from flowroi.sources.recorded import with_record
 from flowroi.sources.tiff_files import OpenTiff, TiffFiles
 from flowroi.sources.tiff_layout import Plane, read_layout
 from flowroi.sources.tiff_page import check_page, first_values, losses_of_page, read_page, tifffile_errors
@@ -72,7 +73,7 @@ class TiffSource(Source):
                 significant_bits=layout.significant_bits or self._header.significant_bits,
                 pixel_size_um=layout.pixel_size_um,
                 frame_interval_s=layout.frame_interval_s,
-                losses=self._losses_of_first(),
+                losses=with_record(path, self._losses_of_first()),
                 warnings=warnings,
             )
             if self._header.samples > 1:
