@@ -47,7 +47,7 @@ def test_only_what_is_opened_is_read(tmp_path, monkeypatch):
     assert opened == []
     with pytest.raises(MissingInputError, match="seen"):
         plate.open(Position("A2", 1))
-    assert opened == [(path / "A/02/1", {"pattern": None, "channel": 1, "max_pixels": 2**30})]
+    assert opened == [(path / "A/02/1", {"pattern": None, "channel": 1, "max_pixels": 2**28})]
 
 
 @pytest.mark.parametrize(
