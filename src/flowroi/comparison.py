@@ -158,8 +158,8 @@ def _whole_differences(archive: Archive, source: Source) -> Iterator[str]:
     """Yield what makes the two another movie."""
     if archive.shape != source.shape or archive.dtype != source.dtype:
         yield (
-            f"the raw movie has {source.shape} {source.dtype}, the archive {archive.shape} {archive.dtype} (frames, rows, "
-            "columns)"
+            f"the raw movie has {source.shape} {source.dtype}, the archive {archive.shape} {archive.dtype} (frames, "
+            "rows, columns)"
         )
     names = tuple(record["name"] for record in archive.manifest["frames"])
     if len(names) == len(source) and names != source.frame_names:

@@ -187,7 +187,7 @@ class Source(ABC):
             yield frame
 
     def file_of(self, t: int) -> Path:
-        """The file that frame `t` comes from: the input itself where all frames are in one."""
+        """Return the file that frame `t` comes from: the input itself where all frames are in one."""
         file = self._file_of(t) or self.path
         assert file is not None
         return file
