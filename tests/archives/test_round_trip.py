@@ -206,7 +206,7 @@ def test_files_of_nobody_missing_and_linked_are_told(maker, tmp_path):
 def test_pixels_are_proven_not_only_bytes(maker, archive_format, monkeypatch):
     frames = maker.movie()
     path = maker.write(archive_format, frames)
-    monkeypatch.setattr("flowroi.archives.base.decode", lambda data: frames[0])
+    monkeypatch.setattr("flowroi.archives.base.decode", lambda data, **_: frames[0])
     with open_archive(path) as archive:
         archive[0]
         with pytest.raises(CorruptDataError, match=r"frame 3.*other pixels"):

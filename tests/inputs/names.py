@@ -74,7 +74,7 @@ def hostile(stem):
 
 
 for _name, _stem in {
-    "<script> in a name": "<script>alert(1)<script>{}",
+    "script tag in a name": "<script>alert(1)<script>{}",
     "newline in a name": "a\n{}",
     "dash before a name": "-rf {}",
     "name of 255 bytes": "a" * 250 + "{}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flowroi.codec.completeness import is_complete
 from flowroi.codec.structure import check_structure
 from flowroi.losses import Losses
 
@@ -23,6 +24,7 @@ def stream_losses(data: bytes, raw_bytes: int) -> Losses:
     CorruptDataError, UnsupportedFormatError
         As `check_structure`.
     """
-    if check_structure(data).reversible:
+    # Where it cannot be told, a loss is assumed: one that is not recorded is lost for ever.
+    if check_structure(data).reversible and is_complete(data):
         return Losses()
     return Losses().then(METHOD, round(raw_bytes / len(data), 3))

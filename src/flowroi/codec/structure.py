@@ -16,7 +16,7 @@ _FREE_BLOCKS = 1 << 16
 _PIXELS_PER_BLOCK = 256
 # A packet, and the header of a tile-part with its SOD marker, take at least this.
 _TILE_PART_BYTES = 14
-_SOT, _SOD, _COD, _COC = 0xFF90, 0xFF93, 0xFF52, 0xFF53
+_SOT, _SOD, COD, COC = 0xFF90, 0xFF93, 0xFF52, 0xFF53
 _EOC = b"\xff\xd9"
 
 
@@ -45,7 +45,10 @@ class Coding:
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """What a stream is made of, all tiles and components together; `reversible` where every one of them is."""
+    """What a stream is made of, all tiles and components together.
+
+    `reversible` where every one of them is; the main header ends at byte `header_end`.
+    """
 
     header: StreamHeader
     tiles: int
@@ -53,10 +56,22 @@ class Structure:
     code_blocks: int
     packets: int
     reversible: bool
+    header_end: int
 
 
 @dataclass(frozen=True, slots=True)
-class _Grid:
+class TilePart:
+    """A tile-part: its tile, the coding styles in its own header, and where it, its body and what follows begin."""
+
+    tile: int
+    own: dict[int | None, Coding]
+    start: int
+    body: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
     """Tile boundaries along x and y on the reference grid, and subsampling of each component (A.5.1)."""
 
     columns: tuple[tuple[int, int], ...]
@@ -95,14 +110,14 @@ def check_structure(data: bytes) -> Structure:
     start = codestream_offset(data)
     size = len(data) - start
     siz = data[start + 4 : start + 6 + struct.unpack_from(">H", data, start + 4)[0]]
-    grid = _read_grid(siz, header, size)
+    grid = read_grid(siz, size)
     tiles = len(grid.columns) * len(grid.rows)
     main: dict[int | None, Coding] = {}
     total = [0, 0, 0]
     reversible = True
     offset = start + 2
-    for kind, body in _segments(data, offset):
-        if kind in (_COD, _COC):
+    for kind, body in segments(data, offset):
+        if kind in (COD, COC):
             _enter(main, kind, body, header.components)
         if kind not in (_SOT, _SOD):
             offset += 4 + len(body)
@@ -112,18 +127,18 @@ def check_structure(data: bytes) -> Structure:
         coding = _coding_of(main, {}, c)
         reversible &= coding.reversible
         _add(total, coding, grid, c, grid.columns, grid.rows)
-    for part, (tile, own) in enumerate(_tile_parts(data, offset, header.components)):
-        if part >= _MAX_TILE_PARTS:
+    for number, part in enumerate(tile_parts(data, offset, header.components)):
+        if number >= _MAX_TILE_PARTS:
             raise UnsupportedFormatError(f"more than {_MAX_TILE_PARTS} tile-parts; not decoded")
-        if tile >= tiles:
-            raise CorruptDataError(f"a tile-part says it is of tile {tile}; the stream has {tiles}")
-        for c in range(header.components) if own else ():
-            coding = _coding_of(main, own, c)
+        if part.tile >= tiles:
+            raise CorruptDataError(f"a tile-part says it is of tile {part.tile}; the stream has {tiles}")
+        for c in range(header.components) if part.own else ():
+            coding = _coding_of(main, part.own, c)
             reversible &= coding.reversible
-            column, row = grid.columns[tile % len(grid.columns)], grid.rows[tile // len(grid.columns)]
+            column, row = grid.columns[part.tile % len(grid.columns)], grid.rows[part.tile // len(grid.columns)]
             _add(total, coding, grid, c, [column], [row])
     precincts, code_blocks, packets = total
-    found = Structure(header, tiles, precincts, code_blocks, packets, reversible)
+    found = Structure(header, tiles, precincts, code_blocks, packets, reversible, offset)
     _check(found, size)
     return found
 
@@ -143,9 +158,19 @@ def _check(found: Structure, size: int) -> None:
         )
 
 
-def _read_grid(siz: bytes, header: StreamHeader, size: int) -> _Grid:
-    if len(siz) < 38 + 3 * header.components:
-        raise CorruptDataError(f"the SIZ marker is of {len(siz)} bytes; {header.components} components need more")
+def read_grid(siz: bytes, size: int) -> Grid:
+    """Read the tiles from the SIZ marker; raises as `check_structure`.
+
+    Parameters
+    ----------
+    siz : bytes
+        The marker, from its length on.
+    size : int
+        Bytes of the stream.
+    """
+    (components,) = struct.unpack_from(">H", siz, 36) if len(siz) >= 38 else (0,)
+    if len(siz) < 38 + 3 * components:
+        raise CorruptDataError(f"the SIZ marker is of {len(siz)} bytes; {components} components need more")
     x1, y1, x0, y0, tile_width, tile_height, tile_x, tile_y = struct.unpack(">8I", siz[4:36])
     if not (tile_width and tile_height and tile_x <= x0 < tile_x + tile_width and tile_y <= y0 < tile_y + tile_height):
         raise CorruptDataError(
@@ -159,17 +184,17 @@ def _read_grid(siz: bytes, header: StreamHeader, size: int) -> _Grid:
         )
     if across * down > _MAX_TILES:
         raise UnsupportedFormatError(f"the stream has {across * down} tiles; at most {_MAX_TILES} are decoded")
-    sampling = tuple((siz[39 + 3 * c], siz[40 + 3 * c]) for c in range(header.components))
+    sampling = tuple((siz[39 + 3 * c], siz[40 + 3 * c]) for c in range(components))
     if any(dx == 0 or dy == 0 for dx, dy in sampling):
         raise CorruptDataError("the stream declares a component with a subsampling of 0")
-    return _Grid(_cuts(x0, x1, tile_x, tile_width), _cuts(y0, y1, tile_y, tile_height), sampling)
+    return Grid(_cuts(x0, x1, tile_x, tile_width), _cuts(y0, y1, tile_y, tile_height), sampling)
 
 
 def _cuts(low: int, high: int, first: int, step: int) -> tuple[tuple[int, int], ...]:
     return tuple((max(low, at), min(high, at + step)) for at in range(first, high, step))
 
 
-def _segments(data: bytes, offset: int) -> Iterator[tuple[int, bytes]]:
+def segments(data: bytes, offset: int) -> Iterator[tuple[int, bytes]]:
     """Yield the marker segments of a header, the last being SOT or SOD (of which no body is given)."""
     while True:
         if offset + 2 > len(data):
@@ -187,24 +212,30 @@ def _segments(data: bytes, offset: int) -> Iterator[tuple[int, bytes]]:
         offset += 2 + length
 
 
-def _tile_parts(data: bytes, offset: int, components: int) -> Iterator[tuple[int, dict[int | None, Coding]]]:
-    """Yield the tile of every tile-part, and the coding styles in its own header."""
+def tile_parts(data: bytes, offset: int, components: int) -> Iterator[TilePart]:
+    """Yield the tile-parts of a stream whose main header ends at `offset`.
+
+    Raises
+    ------
+    CorruptDataError
+        If they do not follow one another up to the end of the stream.
+    """
     while offset + 12 <= len(data) and data[offset : offset + 2] != _EOC:
         kind, length, tile, psot = struct.unpack_from(">HHHI", data, offset)
         if kind != _SOT or length != 10:
             raise CorruptDataError(f"the stream has {kind:#06x} where a tile-part is expected, at byte {offset}")
         own: dict[int | None, Coding] = {}
-        for marker, body in _segments(data, offset + 12):
-            if marker in (_COD, _COC):
-                _enter(own, marker, body, components)
-        yield tile, own
-        if psot == 0:
-            # The last one, which ends where the stream does.
-            offset = max(data.rfind(_EOC), offset + 12)
-            break
-        if psot < _TILE_PART_BYTES:
+        body = offset + 12
+        for marker, content in segments(data, body):
+            if marker in (COD, COC):
+                _enter(own, marker, content, components)
+            body += 2 if marker == _SOD else 4 + len(content)
+        # The last one may end where the stream does.
+        end = offset + psot if psot else max(data.rfind(_EOC), offset + 12)
+        if end < offset + _TILE_PART_BYTES:
             raise CorruptDataError(f"the tile-part at byte {offset} is said to be of {psot} bytes")
-        offset += psot
+        yield TilePart(tile, own, offset, body, end)
+        offset = end
     if data[offset : offset + 2] != _EOC:
         raise CorruptDataError("the stream has no end: it is cut short, or its tail was lost; not filled up")
 
@@ -212,9 +243,8 @@ def _tile_parts(data: bytes, offset: int, components: int) -> Iterator[tuple[int
 def _enter(codings: dict[int | None, Coding], kind: int, body: bytes, components: int) -> None:
     """Read a COD (kept under None) or a COC (under its component)."""
     try:
-        if kind == _COD:
-            layers = struct.unpack_from(">H", body, 2)[0]
-            codings[None] = _style(body[5:], layers, own_precincts=bool(body[0] & 1))
+        if kind == COD:
+            codings[None] = coding_style(body)
             return
         wide = components >= 257
         component = struct.unpack_from(">H" if wide else ">B", body)[0]
@@ -222,6 +252,12 @@ def _enter(codings: dict[int | None, Coding], kind: int, body: bytes, components
         codings[component] = _style(rest[1:], 0, own_precincts=bool(rest[0] & 1))
     except (struct.error, IndexError) as error:
         raise CorruptDataError("a COD or COC marker of the stream is cut short") from error
+
+
+def coding_style(cod: bytes) -> Coding:
+    """Read the content of a COD marker; raises CorruptDataError, IndexError or struct.error where it is damaged."""
+    (layers,) = struct.unpack_from(">H", cod, 2)
+    return _style(cod[5:], layers, own_precincts=bool(cod[0] & 1))
 
 
 def _style(body: bytes, layers: int, *, own_precincts: bool) -> Coding:
@@ -247,7 +283,7 @@ def _coding_of(main: dict[int | None, Coding], own: dict[int | None, Coding], co
 def _add(
     total: list[int],
     coding: Coding,
-    grid: _Grid,
+    grid: Grid,
     component: int,
     columns: Sequence[tuple[int, int]],
     rows: Sequence[tuple[int, int]],

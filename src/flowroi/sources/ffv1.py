@@ -15,10 +15,6 @@ class Ffv1Checks:
 
     Whether a stream has checksums is known only to its decoder; it has if they fit in any packet.
 
-    Attributes
-    ----------
-    first_damaged : int or None
-        The first frame whose checksums do not fit, in a stream that has some.
     """
 
     def __init__(self) -> None:
@@ -27,6 +23,7 @@ class Ffv1Checks:
 
     @property
     def first_damaged(self) -> int | None:
+        """The first frame whose checksums do not fit; None without any, or where the stream has none."""
         return self._first_unfit if self._has_some else None
 
     def observe(self, frame: int, packet: bytes) -> None:

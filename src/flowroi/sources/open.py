@@ -83,8 +83,7 @@ def open_source(
         return ArraySource(path_or_array, max_pixels=max_pixels)
     if not isinstance(path_or_array, str | os.PathLike):
         raise InvalidParameterError(f"the input is a {type(path_or_array).__name__}; expected {_FORMATS}")
-    path = Path(path_or_array)
-    return _open_path(path, pattern, channel, max_pixels)
+    return _open_path(Path(path_or_array), pattern, channel, max_pixels)
 
 
 def _open_path(path: Path, pattern: str | None, channel: int | None, max_pixels: int) -> Source:
