@@ -9,7 +9,11 @@ from flowroi.losses import Losses
 
 
 def with_record(path: Path, found: Losses) -> Losses:
+<<<<<<< HEAD
     """Return the losses that a file's record tells, with those that its own coding shows.
+=======
+    """Return the losses that the record of a file tells, and those that its coding shows.
+>>>>>>> main
 
     Parameters
     ----------
@@ -21,14 +25,13 @@ def with_record(path: Path, found: Losses) -> Losses:
     Returns
     -------
     Losses
-        Of a record that is damaged, one of an unknown method: that there was a loss is certain.
+        Of a record that is damaged, where nothing else tells of a loss, one of an unknown method: there was one.
     """
     from flowroi.exports.provenance import read
 
     try:
         record = read(path)
     except CorruptDataError:
-        told = Losses().then("unknown")
-    else:
-        told = Losses() if record is None else Losses.from_manifest(record)
+        return found or Losses().then("unknown")
+    told = Losses() if record is None else Losses.from_manifest(record)
     return told.with_own(found)
