@@ -9,11 +9,7 @@ from flowroi.losses import Losses
 
 
 def with_record(path: Path, found: Losses) -> Losses:
-<<<<<<< HEAD
     """Return the losses that a file's record tells, with those that its own coding shows.
-=======
-    """Return the losses that the record of a file tells, and those that its coding shows.
->>>>>>> main
 
     Parameters
     ----------
