@@ -9,7 +9,7 @@ from flowroi.losses import Losses
 
 
 def with_record(path: Path, found: Losses) -> Losses:
-    """Return the losses that the record of a file tells, and those that its coding shows.
+    """Return the losses that a file's record tells, with those that its own coding shows.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ def with_record(path: Path, found: Losses) -> Losses:
     Returns
     -------
     Losses
-        Of a record that is damaged, one of an unknown method: that there was a loss is certain.
+        Of a record that is damaged, where nothing else tells of a loss, one of an unknown method: there was one.
     """
     from flowroi.exports.provenance import read
 
@@ -29,4 +29,5 @@ def with_record(path: Path, found: Losses) -> Losses:
         record = read(path)
     except CorruptDataError:
         return found or Losses().then("unknown")
-    return found if record is None else Losses.from_manifest(record).with_own(found)
+    told = Losses() if record is None else Losses.from_manifest(record)
+    return told.with_own(found)
