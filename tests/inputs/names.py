@@ -215,7 +215,6 @@ def group_with(attributes):
     return make
 
 
-case("plate in place of a movie", "ome-zarr")(group_with({"ome": {"version": "0.5", "plate": {"wells": []}}}))
 case("well in place of a movie", "ome-zarr")(group_with({"ome": {"version": "0.5", "well": {"images": []}}}))
 case("group without OME metadata", "ome-zarr")(group_with({}))
 case("other version of OME-Zarr", "ome-zarr")(group_with(image_attributes("tyx", version="0.9")))

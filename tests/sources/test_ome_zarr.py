@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from flowroi import open_source
+from flowroi import compress, open_archive, open_source
 from flowroi.errors import CorruptDataError, InvalidParameterError, UnsupportedFormatError
 from flowroi.sources.zarr_node import inside
 from tests.inputs.makers import change_json, image_attributes, write_zarr
@@ -136,6 +136,7 @@ def test_what_is_not_understood_is_refused(tmp_path):
         ("zarr.json", lambda meta: meta["attributes"]["ome"]["multiscales"][0].pop("datasets"), "lacks what OME"),
         ("zarr.json", lambda meta: meta.update(attributes=image_attributes("xyt")), "expected y and x last"),
         ("zarr.json", lambda meta: meta.update(attributes={"ome": 5}), "no JSON object"),
+        ("zarr.json", lambda meta: meta.update(attributes={"ome": {"plate": {}}}), "plate of many movies.*A/1/0"),
         ("zarr.json", lambda meta: meta.update(zarr_format=7), "not the metadata of a Zarr v3"),
     ]
     for name, change, message in changes:
@@ -182,3 +183,24 @@ def test_file_that_is_cut_while_it_is_read(tmp_path):
         with pytest.raises(CorruptDataError, match="changed while it was being read") as caught:
             source.read(4)
         assert caught.value.frame == 4
+
+
+def test_streams_in_chunks(tmp_path):
+    """An archive without its manifest is an image as others write it, with the codec that imagecodecs registers."""
+    from zarr.registry import get_codec_class
+
+    try:
+        get_codec_class("imagecodecs_jpeg2k")
+    except KeyError:
+        pytest.skip("no package registers imagecodecs_jpeg2k with zarr")
+    movie = (MOVIE[:, :32, :32] >> 4).astype(np.uint8)
+    for number, options in enumerate(({"rate": 3}, {"lossless": "all"})):
+        path = tmp_path / f"{number}.ome.zarr"
+        compress(movie, path, roi_method="none", workers=1, **options)
+        with open_archive(path) as archive:
+            frames = np.stack([archive[t] for t in range(6)])
+        for name in ("manifest.json", "COMPLETE"):
+            (path / name).unlink()
+        with open_source(path) as source:
+            assert (np.stack(list(source)) == frames).all()
+            assert source.losses.methods == (("ISO_15444_1",) if number == 0 else ())

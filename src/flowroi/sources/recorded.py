@@ -9,7 +9,7 @@ from flowroi.losses import Losses
 
 
 def with_record(path: Path, found: Losses) -> Losses:
-    """Return the losses that a file's coding shows, or those that its record tells, whichever are more.
+    """Return the losses that the record of a file tells, and those that its coding shows.
 
     Parameters
     ----------
@@ -28,7 +28,5 @@ def with_record(path: Path, found: Losses) -> Losses:
     try:
         record = read(path)
     except CorruptDataError:
-        told = Losses().then("unknown")
-    else:
-        told = Losses() if record is None else Losses.from_manifest(record)
-    return told if len(told.methods) > len(found.methods) else found
+        return found or Losses().then("unknown")
+    return found if record is None else Losses.from_manifest(record).with_own(found)
