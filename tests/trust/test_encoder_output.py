@@ -212,7 +212,7 @@ def test_what_is_corrupted_is_not_accepted(kind, place, sizes, row, tmp_path):
 def test_packets_corrupted_before_anybody_else_saw_them(kind, row, tmp_path):
     """What is not promised: an error in the memory of a video encoder looks like a coarser picture."""
     silent = Silent()
-    try_each(kind, of_a_packet_of_the_encoder, 8, silent, tmp_path)
+    try_each(kind, of_a_packet_of_the_encoder, 24, silent, tmp_path)
 
 
 class Silent:
