@@ -361,6 +361,19 @@ def test_work_of_other_settings_or_another_release_is_not_gone_on_with(tmp_path,
     assert [done.unchanged for _, done in report.done] == [False] * 2
 
 
+def test_a_displaced_plate_is_removed_by_the_next_run(tmp_path, raw):
+    compress(raw, tmp_path / "out", **LOSSLESS)
+    # As if an overwriting run had been killed right after the two changed places.
+    shutil.copytree(tmp_path / "out", tmp_path / ".out.flowroi-plate")
+    assert compress(raw, tmp_path / "out", **LOSSLESS).unchanged
+    assert names_in(tmp_path) == ["out", "raw"]
+    # Unfinished work is somebody's.
+    shutil.copytree(tmp_path / "out", tmp_path / ".out.flowroi-plate")
+    (tmp_path / ".out.flowroi-plate/COMPLETE").unlink()
+    assert compress(raw, tmp_path / "out", **LOSSLESS).unchanged
+    assert names_in(tmp_path) == [".out.flowroi-plate", "out", "raw"]
+
+
 def test_what_is_left_of_other_positions_is_not_published(tmp_path, raw):
     break_well(raw, "B01")
     kept = Path(compress(raw, tmp_path / "out", **LOSSLESS).kept_in)
@@ -473,7 +486,7 @@ def test_killed_at_any_moment_and_gone_on_with(tmp_path, suffix, finished_positi
     compress(raw, tmp_path / f"whole{suffix}", **LOSSLESS)
     out = tmp_path / f"out{suffix}"
     work = tmp_path / f".out{suffix}.flowroi-plate"
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 60
     for finished in moments:
         child = subprocess.Popen([sys.executable, "-c", _CHILD, str(raw), str(out)])
         try:

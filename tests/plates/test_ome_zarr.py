@@ -3,6 +3,7 @@ import json
 import pytest
 
 from flowroi.errors import CorruptDataError, MissingInputError, UnsupportedFormatError
+from flowroi.limits import DEFAULT_MAX_PIXELS
 from flowroi.plates import Position, is_plate, open_plate
 
 
@@ -47,7 +48,7 @@ def test_only_what_is_opened_is_read(tmp_path, monkeypatch):
     assert opened == []
     with pytest.raises(MissingInputError, match="seen"):
         plate.open(Position("A2", 1))
-    assert opened == [(path / "A/02/1", {"pattern": None, "channel": 1, "max_pixels": 2**28})]
+    assert opened == [(path / "A/02/1", {"pattern": None, "channel": 1, "max_pixels": DEFAULT_MAX_PIXELS})]
 
 
 @pytest.mark.parametrize(

@@ -117,8 +117,7 @@ class BigTiffWriter:
             # Black is zero.
             (262, _SHORT, 1, 1),
             (273, _LONG8, 1, at),
-            (277, _SHORT, 1, 1),
-            (278, _LONG, 1, height),
+            # One sample a pixel (277) and one strip a page (278) is what readers take where nothing is said.
             (279, _LONG8, 1, size),
         ]
 
@@ -134,7 +133,7 @@ class BigTiffWriter:
         self._at += len(data)
 
 
-_TAGS = 9
+_TAGS = 7
 
 
 def _piece(data: bytes) -> _Piece:

@@ -24,7 +24,7 @@ from flowroi.plates.record import is_record_there, write_durably, write_record
 from flowroi.plates.report import PlateReport
 from flowroi.plates.selection import chosen_positions
 from flowroi.plates.storage import PlateFormat, is_zarr, place_of, plate_format_of
-from flowroi.plates.workplace import Workplace, refuse_foreign_plate
+from flowroi.plates.workplace import Workplace, discard_displaced, refuse_foreign_plate
 from flowroi.report.compression import CompressionReport
 from flowroi.sources import Source
 from flowroi.versions import codec_versions
@@ -272,6 +272,7 @@ class _Run:
                 )
                 self._tell(len(movie), len(movie))
                 self.frames_done += len(movie)
+        discard_displaced(self.target)
         report = self._report(finished=True, kept_in=None)
         notes = [f"finished without {position}, which failed" for position in archive.skipped]
         return replace(report, unchanged=True, warnings=(*report.warnings, *notes))

@@ -143,6 +143,20 @@ class Workplace:
                 self._lock = None
 
 
+def discard_displaced(target: Path) -> None:
+    """Remove the plate that an overwriting run displaced, where it was killed before it could do so itself.
+
+    Call it once the plate at the target is known to be the one that is wanted. Unfinished work is left alone.
+    """
+    hidden = hidden_beside(target, MARK)
+    if os.path.lexists(hidden / COMPLETE_NAME) and is_record_there(hidden):
+        lock = hold(hidden, folder=True, keep=True)
+        try:
+            discard(hidden)
+        finally:
+            os.close(lock)
+
+
 def refuse_strays(target: Path, plate_format: PlateFormat, positions: tuple[Position, ...]) -> None:
     """Raise OutputExistsError if a folder without a record holds anything but archives of these positions."""
     places = {place_of(position, plate_format) for position in positions}

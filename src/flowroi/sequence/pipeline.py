@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from flowroi.archives.atomic import refuse_existing
 from flowroi.archives.manifest import sha256
 from flowroi.archives.ownership import refuse_foreign
 from flowroi.archives.video_file import interval_of
@@ -150,6 +151,8 @@ class _Run:
         source, job = self.source, self.settings.job
         layout = layout_of(source, self.bits)
         with Work(self.target, self._work_plan(), overwrite=job.overwrite) as work:
+            # Another process may have finished it while we came to hold the work.
+            refuse_existing(self.target, overwrite=job.overwrite)
             with self.coding:
                 chunks = self.coding.code(work)
             frames = [frame for chunk in chunks for frame in chunk.frames]

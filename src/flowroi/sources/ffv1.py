@@ -23,7 +23,7 @@ class Ffv1Checks:
 
     @property
     def first_damaged(self) -> int | None:
-        """The first frame whose checksums do not fit; None in a stream without any, or where all do."""
+        """The first frame whose checksums do not fit; None without any, or where the stream has none."""
         return self._first_unfit if self._has_some else None
 
     def observe(self, frame: int, packet: bytes) -> None:
