@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 
 def codec_versions() -> dict[str, str]:
     """Return the version of every library that touches pixels, by name; absent optional ones are left out."""
+    return dict(_found())
+
+
+@cache
+def _found() -> dict[str, str]:
+    """Look once: a plate asks for every position."""
     import imagecodecs
 
     found = {"flowroi": version("flowroi"), "openjpeg": imagecodecs.jpeg2k_version().split()[-1]}

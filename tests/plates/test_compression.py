@@ -24,6 +24,7 @@ from flowroi.errors import (
 )
 from flowroi.plates import Position, open_plate
 from flowroi.plates.report import PlateReport
+from flowroi.synthetic import write_synthetic_plate
 
 from .conftest import coordinate_frame, read_coordinates, write_image
 
@@ -127,6 +128,25 @@ def test_every_position_goes_where_its_coordinates_say(tmp_path, suffix, options
     json.loads(report.to_json())
 
 
+def test_videos(tmp_path):
+    raw = tmp_path / "raw"
+    write_synthetic_plate(raw, wells=("A1", "B2"), frames=5, height=64, width=64, cells=1)
+    options = {"codec": "av1", "rate": 10, "preset": 12, "workers": 1}
+    assert compress(raw, tmp_path / "out", **options).finished
+    assert names_in(tmp_path / "out") == ["A1_f0.mkv", "B2_f0.mkv", "COMPLETE", "plate.json"]
+    archive = open_plate_archive(tmp_path / "out")
+    assert list(archive.faults()) == []
+    with archive.open(Position("B2")) as movie:
+        assert movie.shape == (5, 64, 64)
+    assert compress(raw, tmp_path / "out", **options).unchanged
+    with pytest.raises(OutputExistsError, match="preset: 12 there, 11 asked for"):
+        compress(raw, tmp_path / "out", **{**options, "preset": 11})
+    for target, more in (("out.ome.zarr", {}), ("other", {"format": "jp2"})):
+        with pytest.raises(InvalidParameterError, match="a folder of MKV files"):
+            compress(raw, tmp_path / target, **options, **more)
+    assert names_in(tmp_path) == ["out", "raw"]
+
+
 def test_a_second_run_changes_nothing(tmp_path, raw):
     compress(raw, tmp_path / "out", **LOSSLESS)
     before = digests(tmp_path / "out")
@@ -166,7 +186,7 @@ def test_a_damaged_plate_is_not_taken_for_finished(tmp_path, raw):
     cases = {
         "A2_f0.ome.tif": lambda path: path.write_bytes(path.read_bytes()[:300] + b"x" + path.read_bytes()[301:]),
         "B1_f0.ome.tif": lambda path: path.unlink(),
-        "COMPLETE": lambda path: path.unlink(),
+        "COMPLETE": lambda path: path.write_text("sha256:" + 64 * "0" + "\n"),
         "plate.json": lambda path: path.write_bytes(path.read_bytes().replace(b'"raw"', b'"rav"')),
         "extra.txt": lambda path: path.write_text("x"),
     }
@@ -300,6 +320,33 @@ def test_well_by_well_then_the_whole_is_the_same_as_at_once(tmp_path, raw, suffi
     assert digests(out) == digests(whole)
 
 
+@pytest.mark.parametrize("suffix", ["", ".ome.zarr"])
+def test_killed_while_a_plate_made_well_by_well_is_finished(tmp_path, raw, suffix):
+    compress(raw, tmp_path / f"whole{suffix}", **LOSSLESS)
+    whole = digests(tmp_path / f"whole{suffix}")
+    for number, record in enumerate((b"", b'{"arch', None)):
+        out = tmp_path / f"out{number}{suffix}"
+        shutil.copytree(tmp_path / f"whole{suffix}", out)
+        (out / "COMPLETE").unlink()
+        if record is not None:
+            (out / "plate.json").write_bytes(record)
+        with pytest.raises(OutputExistsError, match="made otherwise"):
+            compress(raw, out, psnr=30, roi_method="none")
+        assert compress(raw, out, **LOSSLESS).finished
+        assert digests(out) == whole
+
+
+def test_one_well_is_made_anew_while_the_plate_is_not_finished(tmp_path, raw):
+    out = tmp_path / "out"
+    compress(raw, out, wells=["A1"], **LOSSLESS)
+    lossy = {"rate": 4, "roi_method": "none"}
+    assert not compress(raw, out, wells=["A1"], overwrite=True, **lossy).done[0][1].unchanged
+    assert compress(raw, out, wells=["A1"], **lossy).done[0][1].unchanged
+    assert compress(raw, out, **lossy).finished
+    with pytest.raises(OutputExistsError, match="one well of it cannot be replaced"):
+        compress(raw, out, wells=["A1"], overwrite=True, **LOSSLESS)
+
+
 def test_wells_at_the_same_time(tmp_path, raw):
     errors = []
 
@@ -418,10 +465,11 @@ def test_progress_ends_at_all_frames(tmp_path, raw):
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
 
 
-def test_a_compressed_plate_is_an_input_again(tmp_path, raw):
-    compress(raw, tmp_path / "one", rate=4, roi_method="none")
-    report = compress(tmp_path / "one", tmp_path / "two", rate=8, roi_method="none")
-    assert report.finished
+@pytest.mark.parametrize(("name", "options"), [("one", {}), ("one", {"format": "jp2"}), ("one.ome.zarr", {})])
+def test_a_compressed_plate_is_an_input_again(tmp_path, raw, name, options):
+    compress(raw, tmp_path / name, rate=4, roi_method="none", **options)
+    report = compress(tmp_path / name, tmp_path / "two", rate=8, roi_method="none")
+    assert report.finished, report.failed
     assert report.warnings == ()
     with open_plate_archive(tmp_path / "two").open(Position("B1")) as movie:
         assert movie.manifest["lossy"]

@@ -20,7 +20,7 @@ from flowroi.plan import Plan, finished_before, settings_of
 from flowroi.plates.base import Plate, Position
 from flowroi.plates.batch import concerns_all
 from flowroi.plates.finished import finished_plate
-from flowroi.plates.record import is_record_there, write_durably, write_record
+from flowroi.plates.record import is_marked_complete, write_durably, write_record
 from flowroi.plates.report import PlateReport
 from flowroi.plates.selection import chosen_positions
 from flowroi.plates.storage import PlateFormat, is_zarr, place_of, plate_format_of
@@ -88,8 +88,10 @@ class _Run:
         progress: Progress | None,
     ) -> None:
         self.plate, self.target, self.format, self.chosen = plate, target, plate_format, chosen
-        # The format is written down as it is, so that naming it and not naming it are the same command.
-        self.settings = replace(settings, job=replace(settings.job, format=plate_format, wells=(), skip_failed=False))
+        # The format is written down as it is, so that naming it and not naming it are the same command; of videos the
+        # codec tells it.
+        named = None if plate_format == "mkv" else plate_format
+        self.settings = replace(settings, job=replace(settings.job, format=named, wells=(), skip_failed=False))
         self.job = settings.job
         self.progress = progress
         self.started = time.perf_counter()
@@ -99,17 +101,16 @@ class _Run:
         self.frames_done = 0
 
     def write(self) -> PlateReport:
-        job = self.job
-        if is_record_there(self.target) and not job.overwrite:
+        job, finished = self.job, is_marked_complete(self.target)
+        if finished and not job.overwrite:
             return self._unchanged()
-        if job.overwrite:
+        if finished and job.wells:
+            raise OutputExistsError(
+                "the plate is finished, and one well of it cannot be replaced; nothing was written: make it all anew",
+                path=self.target,
+            )
+        if job.overwrite and not job.wells:
             refuse_foreign_plate(self.target)
-            if job.wells and is_record_there(self.target):
-                raise OutputExistsError(
-                    "the plate is finished, and one well of it cannot be replaced; nothing was written: make the whole "
-                    "plate anew",
-                    path=self.target,
-                )
         elif not self.target.is_dir():
             refuse_existing(self.target, overwrite=False)
         with Workplace(
@@ -280,8 +281,6 @@ class _Run:
     def _settings_at(self, position: Position, *, overwrite: bool) -> Settings:
         """Return the settings of one position's movie."""
         job = replace(self.settings.job, overwrite=overwrite)
-        if self.format == "mkv":
-            job = replace(job, format=None)
         masks = mask_folder(job.roi_method)
         if masks is not None:
             own = masks / str(position)

@@ -53,8 +53,13 @@ def write_durably(path: Path, data: bytes) -> None:
 
 
 def is_record_there(root: Path) -> bool:
-    """Whether a folder is a plate of ours, finished or damaged: it has a record, or the mark of a complete one."""
+    """Whether a folder is a plate of ours, finished or not: it has a record."""
     return os.path.lexists(root / RECORD_NAME)
+
+
+def is_marked_complete(root: Path) -> bool:
+    """Whether a folder was finished as a plate of ours, be it damaged since: it has a record and the mark."""
+    return is_record_there(root) and os.path.lexists(root / COMPLETE_NAME)
 
 
 def read_record(root: Path) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def plate_format_of(target: Path, asked: str | None, codec: str) -> PlateFormat:
             "for an archive each well and field"
         )
     if codec != "jpeg2000":
-        if zarr or asked not in (None, "mkv"):
+        if zarr or asked is not None:
             raise InvalidParameterError(
                 f"a plate coded as {codec} is a folder of MKV files; got output {target.name!r}, format {asked!r}"
             )

@@ -20,7 +20,7 @@ from flowroi.archives.manifest import COMPLETE_NAME
 from flowroi.archives.rename import exchange, rename_to_new
 from flowroi.errors import OutputExistsError, printable
 from flowroi.plates.base import Position
-from flowroi.plates.record import RECORD_NAME, is_record_there
+from flowroi.plates.record import RECORD_NAME, is_marked_complete, is_record_there
 from flowroi.plates.storage import PlateFormat, folders_of, place_of
 
 MARK = ".flowroi-plate"
@@ -72,7 +72,7 @@ class Workplace:
         self._format = plate_format
         self._positions = positions
         self._overwrite = overwrite
-        begun = target.is_dir() and not is_record_there(target)
+        begun = target.is_dir() and not is_marked_complete(target)
         if begun:
             refuse_strays(target, plate_format, positions)
         self.in_place = well_by_well or (begun and not overwrite)
@@ -149,7 +149,7 @@ def discard_displaced(target: Path) -> None:
     Call it once the plate at the target is known to be the one that is wanted. Unfinished work is left alone.
     """
     hidden = hidden_beside(target, MARK)
-    if os.path.lexists(hidden / COMPLETE_NAME) and is_record_there(hidden):
+    if is_marked_complete(hidden):
         lock = hold(hidden, folder=True, keep=True)
         try:
             discard(hidden)
@@ -158,7 +158,10 @@ def discard_displaced(target: Path) -> None:
 
 
 def refuse_strays(target: Path, plate_format: PlateFormat, positions: tuple[Position, ...]) -> None:
-    """Raise OutputExistsError if a folder without a record holds anything but archives of these positions."""
+    """Raise OutputExistsError if an unfinished plate's folder holds anything but what it may hold.
+
+    Archives of these positions, and what is written around them when the plate is finished.
+    """
     places = {place_of(position, plate_format) for position in positions}
     folders = folders_of(plate_format, positions)
     for folder in ("", *folders):
@@ -167,7 +170,7 @@ def refuse_strays(target: Path, plate_format: PlateFormat, positions: tuple[Posi
         for name in sorted(os.listdir(target / folder)):  # noqa: PTH208 - names only
             within = f"{folder}/{name}" if folder else name
             metadata = name in ("zarr.json", ".zgroup", ".zattrs") and bool(folders)
-            if within not in {*places, *folders} and not metadata and ".flowroi-" not in name:
+            if within not in {*places, *folders, RECORD_NAME} and not metadata and ".flowroi-" not in name:
                 raise OutputExistsError(
                     f"the folder holds {printable(within)!r}, which is not of this plate; nothing was written: choose "
                     "another name, or remove it yourself",

@@ -66,6 +66,8 @@ class Source(ABC):
         The lossy codings that the frames went through before.
     gaps : tuple of Gap
         Where frames are missing, in order; empty where nothing says so.
+    left_out : str or None
+        What the files hold beside the frames that are read, such as other channels; None where that is nothing.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Source(ABC):
         losses: Losses | None = None,
         warnings: Sequence[str] = (),
         gaps: Sequence[Gap] = (),
+        left_out: str | None = None,
     ) -> None:
         check_frame_count(shape[0])
         self.name = name
@@ -91,6 +94,7 @@ class Source(ABC):
         self.frame_names = frame_names
         self.losses = losses or Losses()
         self.gaps = tuple(gaps)
+        self.left_out = left_out
         self.pixel_size_um = _positive(pixel_size_um)
         self.frame_interval_s = _positive(frame_interval_s)
         depth = 8 * dtype.itemsize
@@ -181,6 +185,17 @@ class Source(ABC):
             frame = self.read(t)
             checks.observe(t, frame)
             yield frame
+
+    def file_of(self, t: int) -> Path:
+        """The file that frame `t` comes from: the input itself where all frames are in one."""
+        file = self._file_of(t) or self.path
+        assert file is not None
+        return file
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file that the frames come from, in the order of `provenance`."""
+        return tuple(file.path for file in self._files())
 
     def provenance(self) -> list[dict[str, Any]]:
         """Name, size and SHA-256 of every file that the frames come from; reads them once more.

@@ -19,7 +19,7 @@ from flowroi.sources.image_file import (
 )
 from flowroi.sources.names import safe_stem, safe_stems, text_name
 from flowroi.sources.ordering import order_by_numbers, order_by_pattern
-from flowroi.sources.pixels import Frame
+from flowroi.sources.pixels import OTHER_CHANNELS, Frame
 from flowroi.sources.recorded import with_record
 
 # Names under which other programs write what is not finished yet.
@@ -82,6 +82,7 @@ class ImageFilesSource(Source):
             significant_bits=first.significant_bits,
             warnings=warnings,
             gaps=gaps,
+            left_out=OTHER_CHANNELS if channel is not None and first.samples > 1 else None,
         )
         # Colours that differ, and a channel that is not there, are refused before any work is done.
         raw = self.read(0)

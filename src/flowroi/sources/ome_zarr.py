@@ -19,7 +19,7 @@ from flowroi.losses import Losses
 from flowroi.sources.base import Source
 from flowroi.sources.files import InputFile, located
 from flowroi.sources.names import numbered_names, safe_stem, text_name
-from flowroi.sources.pixels import Frame, check_channel, check_pixel_type, check_size
+from flowroi.sources.pixels import OTHER_CHANNELS, Frame, check_channel, check_pixel_type, check_size
 from flowroi.sources.recorded import with_record
 from flowroi.sources.tiff_axes import choose_axes
 from flowroi.sources.zarr_array import ZarrArray, read_array
@@ -103,6 +103,7 @@ class OmeZarrSource(Source):
             frame_interval_s=image.frame_interval_s,
             losses=with_record(path, self._losses()),
             warnings=warned,
+            left_out=OTHER_CHANNELS if axes.channel_used else None,
         )
 
     def _losses(self) -> Losses:

@@ -12,7 +12,6 @@ import numpy.typing as npt
 
 from flowroi.errors import InvalidParameterError, MissingInputError, UnsupportedFormatError
 from flowroi.limits import DEFAULT_MAX_PIXELS
-from flowroi.losses import Losses
 from flowroi.params import check_integer
 from flowroi.sources.base import Source
 
@@ -84,27 +83,7 @@ def open_source(
         return ArraySource(path_or_array, max_pixels=max_pixels)
     if not isinstance(path_or_array, str | os.PathLike):
         raise InvalidParameterError(f"the input is a {type(path_or_array).__name__}; expected {_FORMATS}")
-    path = Path(path_or_array)
-    source = _open_path(path, pattern, channel, max_pixels)
-    try:
-        _add_recorded_losses(source, path)
-    except BaseException:
-        source.close()
-        raise
-    return source
-
-
-def _add_recorded_losses(source: Source, path: Path) -> None:
-    """Give a source the losses that an export of an archive records: its files look lossless, and are not."""
-    from flowroi.sources.archive import ArchiveSource
-
-    if isinstance(source, ArchiveSource):
-        return
-    from flowroi.exports.provenance import read
-
-    record = read(path)
-    if record is not None:
-        source.losses = Losses.from_manifest(record).with_own(source.losses)
+    return _open_path(Path(path_or_array), pattern, channel, max_pixels)
 
 
 def _open_path(path: Path, pattern: str | None, channel: int | None, max_pixels: int) -> Source:

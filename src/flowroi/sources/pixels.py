@@ -25,6 +25,10 @@ class ImageHeader:
     significant_bits: int | None = None
 
 
+# Of files of which one channel is read.
+OTHER_CHANNELS = "other channels"
+
+
 def check_size(width: int, height: int, max_pixels: int) -> None:
     """Raise UnsupportedFormatError if a header declares an empty frame or one above `max_pixels`.
 

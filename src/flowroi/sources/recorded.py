@@ -9,7 +9,7 @@ from flowroi.losses import Losses
 
 
 def with_record(path: Path, found: Losses) -> Losses:
-    """Return the losses that a file's coding shows, or those that its record tells, whichever are more.
+    """Return the losses that a file's record tells, with those that its own coding shows.
 
     Parameters
     ----------
@@ -31,4 +31,4 @@ def with_record(path: Path, found: Losses) -> Losses:
         told = Losses().then("unknown")
     else:
         told = Losses() if record is None else Losses.from_manifest(record)
-    return told if len(told.methods) > len(found.methods) else found
+    return told.with_own(found)

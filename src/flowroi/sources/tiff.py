@@ -14,7 +14,7 @@ from flowroi.losses import Losses
 from flowroi.sources.base import Source, describe, size_changed
 from flowroi.sources.files import InputFile, located
 from flowroi.sources.names import numbered_names, safe_stem
-from flowroi.sources.pixels import Frame, ImageHeader, check_pixel_type, check_size, grey_frame
+from flowroi.sources.pixels import OTHER_CHANNELS, Frame, ImageHeader, check_pixel_type, check_size, grey_frame
 from flowroi.sources.recorded import with_record
 from flowroi.sources.tiff_files import OpenTiff, TiffFiles
 from flowroi.sources.tiff_layout import Plane, read_layout
@@ -75,6 +75,7 @@ class TiffSource(Source):
                 frame_interval_s=layout.frame_interval_s,
                 losses=with_record(path, self._losses_of_first()),
                 warnings=warnings,
+                left_out=OTHER_CHANNELS if layout.channel_used or self._chooses_sample() else self._left_out(),
             )
             if self._header.samples > 1:
                 # Colours that differ are refused before any work is done.
@@ -82,6 +83,17 @@ class TiffSource(Source):
         except BaseException:
             self._tiffs.close()
             raise
+
+    def _left_out(self) -> str | None:
+        """Say whether the file has pages that are no frames, such as a second image."""
+        pages = len(self._tiffs.main.chain.offsets)
+        read = sum(
+            plane.file_name is None or self._tiffs[plane.file_name] is self._tiffs.main for plane in self._planes
+        )
+        return f"{pages - read} pages that are no frames" if pages > read else None
+
+    def _chooses_sample(self) -> bool:
+        return self._sample is not None and self._header.samples > 1
 
     def _check_planes(self) -> ImageHeader:
         """Check the directory of every page against the first; return what a frame is."""

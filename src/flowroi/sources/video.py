@@ -13,7 +13,7 @@ from flowroi.losses import Losses
 from flowroi.sources.base import Source
 from flowroi.sources.files import InputFile, located
 from flowroi.sources.names import numbered_names, safe_stem
-from flowroi.sources.pixels import Frame, check_channel, grey_frame
+from flowroi.sources.pixels import OTHER_CHANNELS, Frame, check_channel, grey_frame
 from flowroi.sources.video_index import PacketIndex, import_av
 from flowroi.sources.video_pool import DecoderPool
 
@@ -87,6 +87,7 @@ class VideoSource(Source):
             # Some of them can be lossless, which a file does not say.
             losses=Losses().then(None if index.codec in _LOSSLESS_CODECS else _METHODS.get(index.codec, index.codec)),
             warnings=warnings,
+            left_out=None if channel is None else OTHER_CHANNELS,
         )
 
     def _read(self, t: int) -> Frame:
