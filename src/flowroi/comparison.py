@@ -175,7 +175,10 @@ def _changed_files(archive: Archive, source: Source) -> Iterator[tuple[Path, str
         if recorded is None:
             yield file, "the archive does not know it"
         elif (facts["size_bytes"], facts["sha256"]) != (recorded["size_bytes"], recorded["sha256"]):
-            yield file, f"the archive was made of other bytes (SHA-256 {recorded['sha256'][:16]}…, {recorded['name']!r})"
+            yield (
+                file,
+                f"the archive was made of other bytes (SHA-256 {recorded['sha256'][:16]}…, {recorded['name']!r})",
+            )
 
 
 def _frames(

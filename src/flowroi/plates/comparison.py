@@ -87,7 +87,9 @@ def compare_plate(
                 tell = _shifted(progress, done, total)
             try:
                 with raw.open(position) as source:
-                    found.append((position, compare_with(plate.place(position), source, workers=workers, progress=tell)))
+                    found.append(
+                        (position, compare_with(plate.place(position), source, workers=workers, progress=tell))
+                    )
             except FlowRoIError as error:
                 problems[str(position)] = error.message
             done += 2 * entry["frames"]

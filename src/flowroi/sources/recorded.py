@@ -9,7 +9,7 @@ from flowroi.losses import Losses
 
 
 def with_record(path: Path, found: Losses) -> Losses:
-    """Return the losses that a file's record tells, with those that its own coding shows.
+    """Return the losses that the record of a file tells, and those that its coding shows.
 
     Parameters
     ----------
@@ -28,7 +28,5 @@ def with_record(path: Path, found: Losses) -> Losses:
     try:
         record = read(path)
     except CorruptDataError:
-        told = Losses().then("unknown")
-    else:
-        told = Losses() if record is None else Losses.from_manifest(record)
-    return told.with_own(found)
+        return found or Losses().then("unknown")
+    return found if record is None else Losses.from_manifest(record).with_own(found)
