@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from flowroi.codec.packet_bits import PacketReader, TagTree
 from flowroi.codec.structure import (
     COC,
     COD,
@@ -47,15 +48,15 @@ class _Band:
     across: int
     down: int
     bit_planes: int
-    inclusion: _TagTree = field(init=False)
-    zero_planes: _TagTree = field(init=False)
+    inclusion: TagTree = field(init=False)
+    zero_planes: TagTree = field(init=False)
     passes: list[int | None] = field(init=False)
     wanted: list[int] = field(init=False)
     length_bits: list[int] = field(init=False)
 
     def __post_init__(self) -> None:
         count = self.across * self.down
-        self.inclusion, self.zero_planes = _TagTree(self.across, self.down), _TagTree(self.across, self.down)
+        self.inclusion, self.zero_planes = TagTree(self.across, self.down), TagTree(self.across, self.down)
         self.passes, self.wanted, self.length_bits = [None] * count, [0] * count, [3] * count
 
 
@@ -125,7 +126,7 @@ def _tile_is_complete(main: _Main, tile: int, body: bytes) -> bool:
     coding, grid = main.coding, main.grid
     column, row = grid.columns[tile % len(grid.columns)], grid.rows[tile // len(grid.columns)]
     precincts = [list(_precincts(main, column, row, r)) for r in range(coding.decomposition_levels + 1)]
-    reader = _Reader(body)
+    reader = PacketReader(body)
     for layer, r, number in _order(main.progression, coding.layers, precincts):
         if reader.at >= len(body):
             return False
@@ -193,7 +194,7 @@ def _order(
         yield from ((y, r, n) for _, r, n in placed for y in range(layers))
 
 
-def _read_packet(reader: _Reader, bands: list[_Band], layer: int, main: _Main) -> None:
+def _read_packet(reader: PacketReader, bands: list[_Band], layer: int, main: _Main) -> None:
     """Follow a packet's header (B.10), and pass over its body."""
     if main.with_sop and reader.data[reader.at : reader.at + 2] == b"\xff\x91":
         reader.at += 6
@@ -209,7 +210,7 @@ def _read_packet(reader: _Reader, bands: list[_Band], layer: int, main: _Main) -
     reader.at += length
 
 
-def _read_block(reader: _Reader, band: _Band, block: int, layer: int) -> int:
+def _read_block(reader: PacketReader, band: _Band, block: int, layer: int) -> int:
     """Read what a packet header says about one code-block; return how many bytes of it are in the body."""
     before = band.passes[block]
     if before is None:
@@ -230,7 +231,7 @@ def _read_block(reader: _Reader, band: _Band, block: int, layer: int) -> int:
     return reader.bits(band.length_bits[block] + passes.bit_length() - 1)
 
 
-def _read_passes(reader: _Reader) -> int:
+def _read_passes(reader: PacketReader) -> int:
     """Read the number of coding passes (table B.4)."""
     if not reader.bit():
         return 1
@@ -241,66 +242,3 @@ def _read_passes(reader: _Reader) -> int:
         if bits == 7 or value != (1 << bits) - 1:
             return first + value
     raise _Unknown
-
-
-class _Reader:
-    """Bits of packet headers: behind a byte of ones stands a bit that means nothing (B.10.1)."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.at = 0
-        self._byte = self._left = 0
-
-    def begin(self) -> None:
-        """Begin a header at a byte."""
-        self._byte = self._left = 0
-
-    def bit(self) -> int:
-        """Read a bit."""
-        if not self._left:
-            self._left = 7 if self._byte == 0xFF else 8
-            self._byte = self.data[self.at]
-            self.at += 1
-        self._left -= 1
-        return self._byte >> self._left & 1
-
-    def bits(self, count: int) -> int:
-        """Read so many bits as a number."""
-        value = 0
-        for _ in range(count):
-            value = value << 1 | self.bit()
-        return value
-
-    def end(self) -> None:
-        """End a header; a last byte of ones is followed by another."""
-        if self._byte == 0xFF:
-            self.at += 1
-
-
-class _TagTree:
-    """Least values of a grid and of fours of them, told by degrees (B.10.2)."""
-
-    def __init__(self, across: int, down: int) -> None:
-        self._levels: list[tuple[int, list[int], list[bool]]] = []
-        while across and down:
-            self._levels.append((across, [0] * (across * down), [False] * (across * down)))
-            if across * down == 1:
-                break
-            across, down = -(-across // 2), -(-down // 2)
-
-    def reached(self, reader: _Reader, leaf: int, threshold: int) -> bool:
-        """Read on until it is known whether a leaf's value is below a threshold; return that."""
-        width = self._levels[0][0]
-        y, x = divmod(leaf, width)
-        low = 0
-        for depth in range(len(self._levels) - 1, -1, -1):
-            across, values, known = self._levels[depth]
-            node = (y >> depth) * across + (x >> depth)
-            values[node] = max(values[node], low)
-            while values[node] < threshold and not known[node]:
-                if reader.bit():
-                    known[node] = True
-                else:
-                    values[node] += 1
-            low = values[node]
-        return known[node] and values[node] < threshold

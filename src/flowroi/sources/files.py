@@ -74,9 +74,10 @@ class InputFile:
         try:
             handle = self.path.open("rb")
         except OSError as error:
-            advice = "check its permissions" if isinstance(error, PermissionError) else "is the disk still mounted?"
+            denied = isinstance(error, PermissionError)
+            advice = "check its permissions" if denied else "it was there before: is the disk still mounted?"
             raise MissingInputError(
-                f"cannot be opened ({error.strerror}); it was there before: {advice}",
+                f"cannot be opened ({error.strerror}); {advice}",
                 path=self.path,
                 frame=frame,
             ) from error
