@@ -13,6 +13,8 @@ class Sizes:
     corrupted_outputs: int
     # Verify names every bad frame.
     damage_runs: int
+    # Archives against raw data.
+    comparisons: int
     # Every one-byte change, every truncation: None for all of them.
     flips: int | None
     cuts: int | None
@@ -32,6 +34,7 @@ QUICK = Sizes(
     frames=6,
     corrupted_outputs=50,
     damage_runs=20,
+    comparisons=20,
     flips=400,
     cuts=100,
     random_flips=0,
@@ -45,6 +48,7 @@ LONG = Sizes(
     frames=20,
     corrupted_outputs=1_500,
     damage_runs=1_000,
+    comparisons=500,
     flips=None,
     cuts=None,
     random_flips=100_000,

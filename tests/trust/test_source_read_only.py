@@ -24,7 +24,7 @@ def verbs(kind, source, folder):
     """Return what people do with a source."""
     target = folder / kind.target
     yield command(kind, source, folder)
-    yield ["verify", target]
+    yield ["verify", target, "--against", source / "images"]
     yield command(kind, source, folder)
     yield command(kind, source, folder, "--dry-run", "--overwrite")
 
