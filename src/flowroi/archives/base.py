@@ -338,7 +338,7 @@ class Archive(ABC):
         """Whether another decoder than here proved the lossy frames: the standard leaves it some freedom."""
         if not (self.independent_frames and self.manifest["lossy"]):
             return False
-        return self.manifest["codecs"].get("openjpeg") != codec_versions()["openjpeg"]
+        return bool(self.manifest["codecs"].get("openjpeg") != codec_versions()["openjpeg"])
 
     def _index(self, t: int) -> int:
         if not -len(self) <= t < len(self):
