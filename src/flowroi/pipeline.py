@@ -285,7 +285,8 @@ class _Run:
         return None
 
     def _note(self, coded: _Coded, total: int) -> None:
-        roi_mse = coded.encoded.stats.roi_mse
+        # Frames measured for their proof alone are too few to speak for the movie.
+        roi_mse = coded.encoded.stats.roi_mse if self.job.measure else None
         psnr = 10 * math.log10(self.peak**2 / roi_mse) if roi_mse else None
         known = WHOLE_FRAME if coded.roi is None else coded.roi.diagnostics
         name = self.source.frame_names[coded.t]
