@@ -62,7 +62,7 @@ def compress_movie(
 
         return compress_sequence(opened, target, settings, progress)
     archive_format = format_of(target, job.format)
-    inputs = [opened.path, mask_folder(job.roi_method)]
+    inputs = [*opened.to_spare, mask_folder(job.roi_method)]
     refuse_overlap(target, inputs)
     plan = Plan(opened, settings)
     if not (job.dry_run or job.overwrite):

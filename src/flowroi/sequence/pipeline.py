@@ -59,7 +59,7 @@ def compress_sequence(
     _check(target, settings)
     need("av", extra="video")
     job = settings.job
-    inputs = [opened.path, mask_folder(job.roi_method)]
+    inputs = [*opened.to_spare, mask_folder(job.roi_method)]
     refuse_overlap(target, inputs)
     plan = Plan(opened, settings)
     if not (job.dry_run or job.overwrite):
