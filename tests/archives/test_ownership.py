@@ -16,11 +16,12 @@ from flowroi.synthetic import write_synthetic_plate
 EXACT = {"lossless": "all", "roi_method": "none"}
 MOVIE = np.arange(3 * 32 * 40, dtype=np.uint8).reshape(3, 32, 40)
 # A name that fits the names of the archive's own files.
-FOREIGN = {"a": "mine.jp2", "a.ome.zarr": "labels/cells/annotation"}
+FOREIGN = {"a": "mine.jp2", "a.ome.zarr": "labels/cells/annotation", "old.ome.zarr": "0/mine"}
+FORMATS = {"a": "jp2", "old.ome.zarr": "ome-zarr-0.4"}
 
 
 def _archive(path, **options):
-    flowroi.compress(MOVIE, path, **EXACT, **({"format": "jp2"} if path.name == "a" else {}), **options)
+    flowroi.compress(MOVIE, path, **EXACT, format=FORMATS.get(path.name), **options)
 
 
 def _put(path):

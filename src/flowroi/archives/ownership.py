@@ -61,6 +61,10 @@ def _names_in_manifest(folder: Path) -> set[str] | None:
     if manifest["archive"] == "jp2":
         for frame in manifest["frames"]:
             names |= {f"{frame['name']}.jp2", f"roi/{frame['name']}_roi.png"}
+    elif manifest["archive"] == "ome-zarr-0.4":
+        from flowroi.archives.zarr_chunks import chunk_name
+
+        names |= {chunk_name("0", t) for t in range(len(manifest["frames"]))}
     return names
 
 
