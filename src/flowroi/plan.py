@@ -111,7 +111,7 @@ def prepare(opened: Source, target: Path, settings: Settings) -> tuple[Plan, Com
     """
     started = time.perf_counter()
     job = settings.job
-    inputs = [opened.path, mask_folder(job.roi_method)]
+    inputs = [*opened.to_spare, mask_folder(job.roi_method)]
     refuse_overlap(target, inputs)
     plan = Plan(opened, settings)
     if not (job.dry_run or job.overwrite):

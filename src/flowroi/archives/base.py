@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from flowroi.archives.atomic import Unfinished, to_disk
 from flowroi.archives.manifest import FrameRecord, mask_digest, pixels_digest, seal, sha256
+from flowroi.archives.ownership import refuse_foreign
 from flowroi.codec.decoder import decode
 from flowroi.errors import (
     CorruptDataError,
@@ -89,7 +90,7 @@ class ArchiveWriter(ABC):
     folder: bool = False
 
     def __init__(self, target: Path, layout: ArchiveLayout, *, overwrite: bool) -> None:
-        self._unfinished = Unfinished(target, folder=self.folder, overwrite=overwrite)
+        self._unfinished = Unfinished(target, folder=self.folder, overwrite=overwrite, refuse=refuse_foreign)
         self._temporary = self._unfinished.path
         self.target = target
         self.layout = layout
