@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 
 from flowroi.archives import Archive, open_archive
 from flowroi.errors import FlowRoIError, UnsupportedFormatError
+from flowroi.leftovers import NOT_READ, not_read
 from flowroi.resources import available_cores
 from flowroi.sources import Source, open_source
 from flowroi.verification import Verification, verify
@@ -36,7 +37,7 @@ class Comparison:
     safe : tuple of Path
         Files of which the archive holds every frame, sound, and made of the very bytes that the file has now.
     kept : tuple of (Path, str)
-        Files of which that cannot be said, and why.
+        Files of which that cannot be said, and why; also what else stands in the folder, and was not read.
     differences : tuple of str
         What is not the same between the archive and the raw data as a whole.
     least_psnr : float or None
@@ -100,7 +101,9 @@ def compare(
     with open_archive(path) as archive:
         given = reading_of(archive.manifest, pattern, channel, max_pixels)
     with open_source(against, **given) as source:
-        return compare_with(Path(path), source, workers=workers, progress=progress)
+        found = compare_with(Path(path), source, workers=workers, progress=progress)
+        rest = not_read(Path(against), source.files) if Path(against).is_dir() else ()
+    return replace(found, kept=found.kept + tuple((file, NOT_READ) for file in rest))
 
 
 def reading_of(

@@ -10,6 +10,7 @@ from pathlib import Path
 from flowroi.archives.plate import open_plate_archive
 from flowroi.comparison import Comparison, compare_with, reading_of
 from flowroi.errors import FlowRoIError
+from flowroi.leftovers import NOT_READ, not_read
 from flowroi.plates.base import Position
 from flowroi.plates.open import open_plate
 
@@ -28,7 +29,7 @@ class PlateComparison:
     safe : tuple of Path
         Files that are safe in every position that reads them.
     kept : tuple of (Path, str)
-        The other files, and why.
+        The other files of the raw plate, and why: also those that belong to no position that was archived.
     """
 
     archive: str
@@ -41,7 +42,8 @@ class PlateComparison:
     @property
     def all_safe(self) -> bool:
         """Whether the raw plate may be deleted as a whole."""
-        return not self.problems and bool(self.positions) and all(found.all_safe for _, found in self.positions)
+        sound = bool(self.positions) and all(found.all_safe for _, found in self.positions)
+        return sound and not (self.problems or self.kept)
 
 
 def compare_plate(
@@ -100,6 +102,7 @@ def compare_plate(
     if problems:
         kept |= _around(found, problems, kept)
     safe = tuple(file for _, one in found for file in one.safe if file not in kept)
+    kept |= dict.fromkeys(not_read(Path(against), (*safe, *kept)), NOT_READ)
     return PlateComparison(
         str(path), str(against), tuple(found), tuple(sorted(problems.items())), safe, tuple(kept.items())
     )
