@@ -19,8 +19,8 @@ def is_plate(path: str | os.PathLike[str], pattern: str | None = None) -> bool:
 
     It is one if it is an OME-Zarr plate; a folder of wells (folders, or movies, named as wells, and no other images
     beside them); a folder of images whose names follow an instrument's scheme and tell several positions; or a folder
-    in which `pattern` finds several positions. A plain folder of images is a movie. A folder of images with wells of
-    images beside them may be either; it counts as a plate, and `open_plate` refuses it.
+    in which `pattern` tells wells, and not one movie alone. A plain folder of images is a movie. Images with wells of
+    images beside them may be either; that counts as a plate, and `open_plate` refuses it.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def is_plate(path: str | os.PathLike[str], pattern: str | None = None) -> bool:
             return False
         named = named_pattern(pattern)
         if named is not None:
-            return len(positions_in(files_below(folder, deep=is_deep(pattern)), named)) > 1
+            return _finds_a_plate(folder, named, deep=is_deep(pattern))
         return _holds_wells(folder, pattern) or (pattern is None and instrument_of(folder) is not None)
     except (FlowRoIError, OSError, ValueError):
         # What is wrong with it is told when it is opened.
@@ -71,6 +71,16 @@ def instrument_of(folder: Path) -> NamePattern | None:
     names = image_names(folder)
     scheme = known_scheme(names)
     return scheme if scheme is not None and len(positions_in(names, scheme)) > 1 else None
+
+
+def _finds_a_plate(folder: Path, pattern: NamePattern, *, deep: bool) -> bool:
+    """Whether a pattern that tells wells finds more than one movie in a folder of images, or cannot be followed."""
+    try:
+        count = len(positions_in(files_below(folder, deep=deep), pattern))
+    except FlowRoIError:
+        # It was meant for wells: `open_plate` says what is wrong with it, a reader of movies would ask for a time.
+        return True
+    return count != 1 or deep or not pattern.tells_time
 
 
 def _holds_wells(folder: Path, pattern: str | None) -> bool:
