@@ -23,6 +23,19 @@ def break_well(raw, well="A02"):
         path.write_bytes(path.read_bytes()[:-9])
 
 
+@pytest.mark.parametrize("target", ["out", "out.ome.zarr"])
+def test_a_plate_that_is_not_finished_is_told_as_such(flow, raw, target):
+    assert flow("compress", raw, "-o", target, "--well", "A1", *QUICK).code == 0
+    result = flow("verify", target)
+    assert result.code == 1
+    assert "no plate yet: it was not finished" in result.err
+    assert flow("inspect", target).code == 1
+    # What was exported is named likewise, and is none.
+    assert flow("compress", raw, "-o", target, *QUICK).code == 0
+    flow("decompress", target, "-o", "plain")
+    assert "not an archive of ours" in flow("verify", "plain").err
+
+
 def test_compress_verify_inspect(flow, raw):
     result = flow("compress", raw, "-o", "out", *QUICK)
     assert result.code == 0, result.err
