@@ -154,6 +154,22 @@ def test_a_movie_has_no_wells(flow, raw, tmp_path):
         assert "a movie, or not surely a plate" in result.err
 
 
+def test_what_all_positions_warn_of_is_said_once(flow, raw):
+    result = flow("compress", raw, "-o", "out", "--roi-method", "none")
+    assert result.err.count("no target was given") == 1
+    assert "warning: A1_f0, A2_f0, B1_f0: no target was given" in result.err
+
+
+def test_a_dry_run_predicts_all_positions_not_those_that_it_tried(flow, tmp_path):
+    wells = tuple(f"A{column}" for column in range(1, 7))
+    write_synthetic_plate(tmp_path / "raw", wells=wells, frames=2, height=32, width=32, cells=1)
+    result = flow("compress", "raw", "-o", "out", *QUICK, "--dry-run", "--json")
+    (report,) = result.objects
+    assert (report["positions"], len(report["done"])) == (6, 3)
+    assert report["predicted"]["file_bytes"] == 2 * report["file_bytes"]
+    assert "6 positions, about" in flow("compress", "raw", "-o", "out", *QUICK, "--dry-run").out
+
+
 def test_dry_run(flow, raw, tmp_path):
     result = flow("compress", raw, "-o", "out", *QUICK, "--dry-run", "--json")
     assert result.code == 0
