@@ -103,6 +103,14 @@ def test_images_beside_wells_of_images_are_refused_not_taken_for_the_movie(tmp_p
         assert len(movie) == 3
 
 
+def test_a_pattern_of_times_makes_a_movie_of_files_named_as_wells(tmp_path):
+    for t in (1, 2, 10):
+        (tmp_path / "p").mkdir(exist_ok=True)
+        tifffile.imwrite(tmp_path / f"p/A{t}.ome.tif", coordinate_frame("A1", time=t), metadata={"axes": "YX"})
+    assert is_plate(tmp_path / "p")
+    assert not is_plate(tmp_path / "p", r"A(?P<time>\d+)")
+
+
 def test_images_beside_a_folder_without_images_are_a_movie(tmp_path):
     write_series(tmp_path / "p", "A1")
     (tmp_path / "p/A1").mkdir()

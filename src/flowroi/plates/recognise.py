@@ -85,6 +85,9 @@ def _finds_a_plate(folder: Path, pattern: NamePattern, *, deep: bool) -> bool:
 
 def _holds_wells(folder: Path, pattern: str | None) -> bool:
     wells = wells_in(folder)
+    if pattern is not None and not any((folder / where).is_dir() for where, _ in wells.found):
+        # It orders images, and would have no meaning for files that are a movie each.
+        return False
     if not wells.found or not images_beside(folder, wells):
         return bool(wells.found)
     # A movie with folders in it; or, if these hold images, perhaps a plate with an overview: it is not for us to drop
