@@ -70,9 +70,7 @@ def test_missing_frames_are_gaps_and_odd_ends_are_told(tmp_path):
 def test_channels(tmp_path, check_plate):
     folder = write_plate(tmp_path / "p", channels=2)
     assert is_plate(folder)
-    with pytest.raises(
-        UnsupportedFormatError, match=r"p: the names tell 2 channels \(0, 1\); nothing"
-    ):
+    with pytest.raises(UnsupportedFormatError, match=r"p: the names tell 2 channels \(0, 1\); nothing"):
         open_plate(folder)
     with pytest.raises(InvalidParameterError, match="channel is 2"):
         open_plate(folder, channel=2)
