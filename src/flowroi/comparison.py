@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from os import PathLike
@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from flowroi.archives import Archive, open_archive
+from flowroi.archives.folder_files import names_within
 from flowroi.errors import FlowRoIError, UnsupportedFormatError
-from flowroi.leftovers import NOT_READ, not_read
 from flowroi.resources import available_cores
 from flowroi.sources import Source, open_source
 from flowroi.verification import Verification, verify
@@ -37,7 +37,7 @@ class Comparison:
     safe : tuple of Path
         Files of which the archive holds every frame, sound, and made of the very bytes that the file has now.
     kept : tuple of (Path, str)
-        Files of which that cannot be said, and why; also what else stands in the folder, and was not read.
+        Files of which that cannot be said, and why; of a folder, those too that the archive was not made of.
     differences : tuple of str
         What is not the same between the archive and the raw data as a whole.
     least_psnr : float or None
@@ -102,8 +102,7 @@ def compare(
         given = reading_of(archive.manifest, pattern, channel, max_pixels)
     with open_source(against, **given) as source:
         found = compare_with(Path(path), source, workers=workers, progress=progress)
-        rest = not_read(Path(against), source.files) if Path(against).is_dir() else ()
-    return replace(found, kept=found.kept + tuple((file, NOT_READ) for file in rest))
+        return replace(found, kept=(*found.kept, *unread(Path(against), source.files)))
 
 
 def reading_of(
@@ -116,6 +115,18 @@ def reading_of(
         "channel": job.get("channel") if channel is None else channel,
     }
     return given if max_pixels is None else {**given, "max_pixels": max_pixels}
+
+
+def unread(folder: Path, files: Iterable[Path]) -> Iterator[tuple[Path, str]]:
+    """Yield what a folder holds beside the files that were read, with the reason to keep it; nothing where it is none.
+
+    A pattern, a channel or the readers leave files out, and the folder as a whole is more than the movie.
+    """
+    if folder.is_dir():
+        read = set(files)
+        for name in names_within(folder):
+            if folder / name not in read:
+                yield folder / name, "it is not among the files that the archive was made of"
 
 
 def compare_with(

@@ -6,10 +6,11 @@ import pytest
 from flowroi.archives import ArchiveLayout, container_of, create_archive
 from flowroi.archives.manifest import pixels_digest
 from flowroi.codec import encode
+from flowroi.versions import codec_versions
 
 CONTENT = {
     "flowroi": "0.0",
-    "codecs": {"openjpeg": "2.5"},
+    "codecs": {"openjpeg": codec_versions()["openjpeg"]},
     "lossy": True,
     "lossy_method": ["ISO_15444_1"],
     "lossy_ratio": [3.0],
