@@ -23,6 +23,19 @@ def break_well(raw, well="A02"):
         path.write_bytes(path.read_bytes()[:-9])
 
 
+@pytest.mark.parametrize("target", ["out", "out.ome.zarr"])
+def test_a_plate_that_is_not_finished_is_told_as_such(flow, raw, target):
+    assert flow("compress", raw, "-o", target, "--well", "A1", *QUICK).code == 0
+    result = flow("verify", target)
+    assert result.code == 1
+    assert "no plate yet: it was not finished" in result.err
+    assert flow("inspect", target).code == 1
+    # What was exported is named likewise, and is none.
+    assert flow("compress", raw, "-o", target, *QUICK).code == 0
+    flow("decompress", target, "-o", "plain")
+    assert "not an archive of ours" in flow("verify", "plain").err
+
+
 def test_compress_verify_inspect(flow, raw):
     result = flow("compress", raw, "-o", "out", *QUICK)
     assert result.code == 0, result.err
@@ -139,6 +152,22 @@ def test_a_movie_has_no_wells(flow, raw, tmp_path):
         result = flow(verb[0], "movie", "-o", "out", *verb[1:], "--well", "A1")
         assert result.code == 2
         assert "a movie, or not surely a plate" in result.err
+
+
+def test_what_all_positions_warn_of_is_said_once(flow, raw):
+    result = flow("compress", raw, "-o", "out", "--roi-method", "none")
+    assert result.err.count("no target was given") == 1
+    assert "warning: A1_f0, A2_f0, B1_f0: no target was given" in result.err
+
+
+def test_a_dry_run_predicts_all_positions_not_those_that_it_tried(flow, tmp_path):
+    wells = tuple(f"A{column}" for column in range(1, 7))
+    write_synthetic_plate(tmp_path / "raw", wells=wells, frames=2, height=32, width=32, cells=1)
+    result = flow("compress", "raw", "-o", "out", *QUICK, "--dry-run", "--json")
+    (report,) = result.objects
+    assert (report["positions"], len(report["done"])) == (6, 3)
+    assert report["predicted"]["file_bytes"] == 2 * report["file_bytes"]
+    assert "6 positions, about" in flow("compress", "raw", "-o", "out", *QUICK, "--dry-run").out
 
 
 def test_dry_run(flow, raw, tmp_path):

@@ -13,7 +13,7 @@ from flowroi.errors import FlowRoIError
 from flowroi.plates.base import Position
 from flowroi.plates.open import open_plate
 
-_METADATA = ("zarr.json", ".zgroup", ".zattrs")
+_METADATA = ("zarr.json", ".zgroup", ".zattrs", "plate.json", "COMPLETE")
 
 
 @dataclass(frozen=True, slots=True)

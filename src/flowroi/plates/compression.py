@@ -314,5 +314,6 @@ class _Run:
             finished=finished,
             kept_in=kept_in,
             seconds=time.perf_counter() - self.started,
+            asked=len(self.chosen),
             warnings=self.plate.warnings,
         )

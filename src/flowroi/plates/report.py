@@ -31,6 +31,8 @@ class PlateReport:
     kept_in : str or None
         Where finished positions of an unfinished plate are kept.
     seconds : float
+    asked : int
+        Positions that were to be compressed. A dry run tries some of them: `done`.
     dry_run, unchanged : bool
         See `CompressionReport`.
     warnings : tuple of str
@@ -46,6 +48,7 @@ class PlateReport:
     finished: bool
     kept_in: str | None
     seconds: float
+    asked: int
     dry_run: bool = False
     unchanged: bool = False
     warnings: tuple[str, ...] = ()
@@ -76,8 +79,19 @@ class PlateReport:
         stored = sum(report.stored_bytes for _, report in self.done)
         return self.raw_bytes / stored if stored else None
 
+    @property
+    def predicted_bytes(self) -> int:
+        """Of all positions asked for, if the others are like those that were tried."""
+        return round(self.file_bytes * self.asked / max(1, len(self.done)))
+
+    @property
+    def predicted_seconds(self) -> float:
+        """Likewise."""
+        return sum(report.seconds for _, report in self.done) * self.asked / max(1, len(self.done))
+
     def summary(self) -> dict[str, Any]:
         """Return the report ready for JSON, a short entry a position."""
+        predicted = {"file_bytes": self.predicted_bytes, "seconds": self.predicted_seconds} if self.dry_run else None
         return {
             "source": self.source,
             "target": self.target,
@@ -109,6 +123,8 @@ class PlateReport:
                 for position, error in self.failed
             ],
             "remaining": [_place(position) for position in self.remaining],
+            "positions": self.asked,
+            "predicted": predicted,
             "warnings": list(self.warnings),
         }
 
