@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+# Here, because options are wanted before any test is looked for.
+from tests.trust.table import pytest_addoption, pytest_terminal_summary  # noqa: F401
+
 
 @pytest.fixture(autouse=True)
 def ordinary_priority():
@@ -15,10 +18,6 @@ def ordinary_priority():
     if after != before:
         os.sched_setscheduler(0, before, os.sched_param(0))
     assert after == before, "a library took another scheduling policy and kept it: open it in ordinary_scheduling()"
-
-
-# Here, because options are wanted before any test is looked for.
-from tests.trust.table import pytest_addoption, pytest_terminal_summary  # noqa: F401
 
 
 @pytest.fixture(scope="session")

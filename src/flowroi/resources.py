@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -31,9 +32,9 @@ def opencv_threads(count: int) -> Iterator[None]:
 def ordinary_scheduling() -> Iterator[None]:
     """Undo real-time scheduling that a library takes for itself within, in whatever thread.
 
-    SVT-AV1 does so where it may, which is where root runs it, and leaves the thread that opened the encoder at the highest
-    priority there is. That thread, and every process that it starts, would come before all else on the machine, and has
-    brought whole machines to a halt.
+    SVT-AV1 does so where it may, which is where root runs it, and leaves the thread that opened the encoder at the
+    highest priority there is. That thread, and every process that it starts, would come before all else on the machine,
+    and has brought whole machines to a halt.
     """
     before = os.sched_getscheduler(0) if hasattr(os, "sched_getscheduler") else None
     try:
@@ -53,7 +54,7 @@ def _real_time() -> tuple[int, ...]:
 
 def _threads() -> list[int]:
     try:
-        return [int(name) for name in os.listdir("/proc/self/task")]
+        return [int(thread.name) for thread in Path("/proc/self/task").iterdir()]
     except OSError:
         return []
 

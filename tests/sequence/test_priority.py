@@ -2,6 +2,7 @@
 
 import os
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ REAL_TIME = (os.SCHED_FIFO, os.SCHED_RR)
 
 
 def policies():
-    return {os.sched_getscheduler(int(thread)) for thread in os.listdir("/proc/self/task")}
+    return {os.sched_getscheduler(int(thread.name)) for thread in Path("/proc/self/task").iterdir()}
 
 
 @pytest.mark.parametrize("codec", ["av1", "hevc"])
