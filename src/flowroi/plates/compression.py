@@ -135,7 +135,8 @@ class _Run:
             place = hidden_beside(self.target, f".{place_of(position, self.format).replace('/', '_')}")
             with self.plate.open(position) as movie:
                 report = compress_movie(movie, place, self._settings_at(position, overwrite=True))
-            self.done[position] = replace(report, target=str(self.target / place_of(position, self.format)))
+            report = replace(report, target=str(self.target / place_of(position, self.format)))
+            self.done[position] = report.condensed()
         whole = self._report(finished=False, kept_in=None)
         note = f"predicted from {len(sample)} of {len(self.chosen)} positions: {', '.join(map(str, sample))}"
         return replace(whole, dry_run=True, warnings=(*whole.warnings, note))
