@@ -8,6 +8,7 @@ import zarr
 
 from flowroi.plates import open_plate
 from flowroi.synthetic import write_synthetic_plate
+from tests.plates.conftest import write_image
 
 QUICK = ("--lossless", "all", "--roi-method", "none")
 
@@ -39,6 +40,18 @@ def test_compress_verify_inspect(flow, raw):
     assert [found["type"] for found in result.objects] == ["plate-archive", "position", "position", "position"]
     assert "settings" in result.objects[0]["record"]
     assert "B1_f0.ome.tif" in flow("inspect", "out").out
+
+
+def test_a_well_worth_a_look_is_told(flow, tmp_path):
+    wells = [f"{row}{column}" for row in "AB" for column in (1, 2, 3, 4)]
+    write_synthetic_plate(tmp_path / "raw", wells=wells, frames=2, height=64, width=64, cells=1, noise=2)
+    for path in (tmp_path / "raw").glob("B02_*"):
+        write_image(path, np.full((64, 64), 90, np.uint8))
+    result = flow("compress", "raw", "-o", "out", *QUICK, "--workers", "1")
+    assert result.code == 0, result.err
+    assert "worth a look, far from the other positions:\n  B2_f0: rate high" in result.out
+    (report,) = flow("compress", "raw", "-o", "out", *QUICK, "--json", "--workers", "1").objects
+    assert {(one["well"], one["measure"]) for one in report["outliers"]} >= {("B2", "rate")}
 
 
 def test_other_settings_are_a_failure_that_names_them(flow, raw):
