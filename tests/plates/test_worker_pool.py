@@ -14,6 +14,7 @@ from flowroi.job import parse_options
 from flowroi.plates import open_plate
 from flowroi.plates.base import Plate
 from flowroi.plates.compression import compress_plate
+from flowroi.plates.tasks import run_task
 from flowroi.plates.worker_pool import MOST_DEATHS
 
 from .hindered import LIMIT_S, hindered, waiting_command
@@ -123,6 +124,24 @@ def test_stopped_and_gone_on_with(tmp_path, raw, notes, number):
     report = compress(raw, tmp_path / "out", **LOSSLESS)
     assert [done.unchanged for _, done in report.done] == [True, False, False, False, False]
     compress(raw, tmp_path / "whole", **LOSSLESS)
+    assert digests(tmp_path / "out") == digests(tmp_path / "whole")
+
+
+def test_any_executor_will_do(tmp_path, raw):
+    compress(raw, tmp_path / "whole", **LOSSLESS)
+
+    def backwards(tasks, workers, tally):
+        for number, task in reversed(list(enumerate(tasks))):
+            outcome = pickle.loads(pickle.dumps(run_task(pickle.loads(pickle.dumps(task)))))
+            tally.note(number, outcome.report)
+            yield outcome
+
+    seen = []
+    report = compress_plate(
+        open_plate(raw), tmp_path / "out", parse_options(QUICK), lambda *at: seen.append(at), executor=backwards
+    )
+    assert [str(position) for position, _ in report.done] == [f"{well}_f0" for well in WELLS]
+    assert seen[-1] == (10, 10)
     assert digests(tmp_path / "out") == digests(tmp_path / "whole")
 
 

@@ -17,7 +17,7 @@ from flowroi.output import refuse_overlap
 from flowroi.pipeline import compress_movie
 from flowroi.plan import Plan, finished_before, settings_of
 from flowroi.plates.base import Plate, Position
-from flowroi.plates.executor import run_tasks
+from flowroi.plates.executor import Executor, run_tasks
 from flowroi.plates.finished import finished_plate
 from flowroi.plates.record import is_marked_complete, write_durably, write_record
 from flowroi.plates.report import PlateReport
@@ -34,7 +34,14 @@ from flowroi.versions import codec_versions
 _SAMPLES = 3
 
 
-def compress_plate(plate: Plate, target: Path, settings: Settings, progress: Progress | None = None) -> PlateReport:
+def compress_plate(
+    plate: Plate,
+    target: Path,
+    settings: Settings,
+    progress: Progress | None = None,
+    *,
+    executor: Executor = run_tasks,
+) -> PlateReport:
     """Compress a plate into `NAME.ome.zarr`, or into a folder with an archive for each position.
 
     The plate appears at the target when it is complete. Until then it is a hidden folder beside it, in which finished
@@ -50,6 +57,8 @@ def compress_plate(plate: Plate, target: Path, settings: Settings, progress: Pro
         As of `compress`; of a folder of masks, each position has its own in the folder `A1_f0` within.
     progress : callable, optional
         Called with (frames done, frames in all); the latter is estimated from the positions opened until then.
+    executor : callable, default `run_tasks`
+        Runs the positions' tasks; the plate does not depend on it.
 
     Returns
     -------
@@ -71,7 +80,7 @@ def compress_plate(plate: Plate, target: Path, settings: Settings, progress: Pro
     if job.wells and job.skip_failed:
         raise InvalidParameterError("skip_failed finishes a plate, and wells asks for a part of one: give one of them")
     refuse_overlap(target, [plate.path, mask_folder(job.roi_method)])
-    run = _Run(plate, target, plate_format, chosen, settings, progress)
+    run = _Run(plate, target, plate_format, chosen, settings, progress, executor)
     return run.predict() if job.dry_run else run.write()
 
 
@@ -86,6 +95,7 @@ class _Run:
         chosen: tuple[Position, ...],
         settings: Settings,
         progress: Progress | None,
+        executor: Executor,
     ) -> None:
         self.plate, self.target, self.format, self.chosen = plate, target, plate_format, chosen
         # The format is written down as it is, so that naming it and not naming it are the same command; of videos the
@@ -94,6 +104,7 @@ class _Run:
         self.settings = replace(settings, job=replace(settings.job, format=named, wells=(), skip_failed=False))
         self.job = settings.job
         self.progress = progress
+        self.executor = executor
         self.started = time.perf_counter()
         self.done: dict[Position, CompressionReport] = {}
         self.digests: dict[Position, str] = {}
@@ -151,7 +162,7 @@ class _Run:
         ]
         tally = Tally(len(tasks), self.progress)
         found: dict[Position, Outcome] = {}
-        with closing(run_tasks(tasks, job.workers or available_cores(), tally)) as outcomes:
+        with closing(self.executor(tasks, job.workers or available_cores(), tally)) as outcomes:
             for outcome in outcomes:
                 found[outcome.position] = outcome
         # In plate order, whichever was done first.

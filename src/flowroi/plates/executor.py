@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 
 from flowroi.plates.tally import Tally
 from flowroi.plates.tasks import Outcome, Task, run_task
 from flowroi.processes import can_be_sent, can_start_workers
+
+# What runs tasks: given them, the cores to use and whom to tell, it yields an outcome for each, in any order.
+Executor = Callable[[Sequence[Task], int, Tally], Generator[Outcome]]
 
 
 def run_tasks(tasks: Sequence[Task], workers: int, tally: Tally) -> Generator[Outcome]:
