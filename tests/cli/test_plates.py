@@ -8,8 +8,9 @@ import zarr
 
 from flowroi.plates import open_plate
 from flowroi.synthetic import write_synthetic_plate
+from tests.plates.conftest import write_image
 
-QUICK = ("--lossless", "all", "--roi-method", "none")
+QUICK = ("--lossless", "all", "--roi-method", "none", "--workers", "1")
 
 
 @pytest.fixture
@@ -54,6 +55,18 @@ def test_compress_verify_inspect(flow, raw):
     assert "B1_f0.ome.tif" in flow("inspect", "out").out
 
 
+def test_a_well_worth_a_look_is_told(flow, tmp_path):
+    wells = [f"{row}{column}" for row in "AB" for column in (1, 2, 3, 4)]
+    write_synthetic_plate(tmp_path / "raw", wells=wells, frames=2, height=64, width=64, cells=1, noise=2)
+    for path in (tmp_path / "raw").glob("B02_*"):
+        write_image(path, np.full((64, 64), 90, np.uint8))
+    result = flow("compress", "raw", "-o", "out", *QUICK)
+    assert result.code == 0, result.err
+    assert "worth a look, far from the other positions:\n  B2_f0: rate high" in result.out
+    (report,) = flow("compress", "raw", "-o", "out", *QUICK, "--json").objects
+    assert {(one["well"], one["measure"]) for one in report["outliers"]} >= {("B2", "rate")}
+
+
 def test_other_settings_are_a_failure_that_names_them(flow, raw):
     flow("compress", raw, "-o", "out", *QUICK)
     result = flow("compress", raw, "-o", "out", "--psnr", "30", "--roi-method", "none")
@@ -63,7 +76,8 @@ def test_other_settings_are_a_failure_that_names_them(flow, raw):
 
 def test_one_bad_well_is_partly_done_then_skipped(flow, raw, tmp_path):
     break_well(raw)
-    result = flow("compress", raw, "-o", "out", *QUICK, "--json")
+    # In processes: what a person reads is the same.
+    result = flow("compress", raw, "-o", "out", *QUICK, "--json", "--workers", "2")
     assert result.code == 3
     error, report = result.objects
     assert error["type"] == "error"

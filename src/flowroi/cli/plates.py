@@ -10,6 +10,9 @@ from flowroi.cli import DONE, FAILED, NOT_VERIFIED, PARTLY
 from flowroi.cli.output import Output, shown, size_text
 from flowroi.errors import FlowRoIError
 
+# Told in text; all of them in JSON.
+_MOST_OUTLIERS = 10
+
 if TYPE_CHECKING:
     from flowroi.archives.plate import PlateArchive
     from flowroi.params import RoiParams
@@ -25,6 +28,7 @@ def tell_compressed(report: PlateReport, source: Path, target: Path, out: Output
     code = exit_code(done=bool(report.done), failed=bool(report.failed) and not report.finished)
     tell_failed(report.failed, out, code)
     lines = [] if report.unchanged else [f"  {_done_text(position, done)}" for position, done in report.done]
+    lines += _outlier_lines(report)
     out.result(report.kind, report.summary(), "\n".join([_head(report, source, target), *lines]))
     if report.kept_in is not None:
         missing = len(report.failed) + len(report.remaining)
@@ -204,11 +208,22 @@ def _head(report: PlateReport, source: Path, target: Path) -> str:
     )
 
 
+def _outlier_lines(report: PlateReport) -> list[str]:
+    found = report.outliers
+    if not found:
+        return []
+    more = [f"  and {len(found) - _MOST_OUTLIERS} more, with --json"] if len(found) > _MOST_OUTLIERS else []
+    return ["worth a look, far from the other positions:", *(f"  {one}" for one in found[:_MOST_OUTLIERS]), *more]
+
+
 def _done_text(position: Position, done: Any) -> str:
     kept = ", was there" if done.unchanged else ""
+    psnr = done.summary()["roi_psnr"]
+    quality = "" if psnr is None else f", PSNR in the encoder's RoI {psnr['min']:.1f} to {psnr['max']:.1f} dB"
+    noise = "" if done.noise_sigma is None else f", camera noise {done.noise_sigma:.2f}"
     return (
         f"{position}: {done.frames} frames, {size_text(done.raw_bytes)} to {size_text(done.file_bytes)}, rate "
-        f"{done.rate:.1f}:1, RoI {done.roi_share:.1%}{kept}"
+        f"{done.rate:.1f}:1, RoI {done.roi_share:.1%}{quality}{noise}{kept}"
     )
 
 
