@@ -80,6 +80,8 @@ def compress_plate(
     if job.wells and job.skip_failed:
         raise InvalidParameterError("skip_failed finishes a plate, and wells asks for a part of one: give one of them")
     refuse_overlap(target, [plate.path, mask_folder(job.roi_method)])
+    if not target.parent.is_dir():
+        raise MissingInputError("no such folder; nothing was written: make it first", path=target.parent)
     run = _Run(plate, target, plate_format, chosen, settings, progress, executor)
     return run.predict() if job.dry_run else run.write()
 
