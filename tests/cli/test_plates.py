@@ -219,8 +219,8 @@ def test_decompress(flow, raw, tmp_path):
     assert "A2_f0: " in result.err
 
 
-def test_the_folder_around_the_output_must_be_there(flow, plate):
-    result = flow("compress", plate, "-o", "nowhere/out", *QUICK)
+def test_the_folder_around_the_output_must_be_there(flow, raw):
+    result = flow("compress", raw, "-o", "nowhere/out", *QUICK)
     assert result.code == 1
     assert "no such folder" in result.err
     assert "flowroi-plate" not in result.err

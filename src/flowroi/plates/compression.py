@@ -10,7 +10,7 @@ from typing import Any
 
 from flowroi.archives.atomic import hidden_beside, refuse_existing
 from flowroi.archives.manifest import sha256
-from flowroi.errors import FlowRoIError, InvalidParameterError, OutputExistsError
+from flowroi.errors import FlowRoIError, InvalidParameterError, MissingInputError, OutputExistsError
 from flowroi.job import Settings
 from flowroi.masks import mask_folder
 from flowroi.output import refuse_overlap

@@ -30,8 +30,8 @@ _UNFINISHED_SUFFIXES = (".part", ".tmp")
 # What plates of 16 rows and 24 columns have.
 _WELL = re.compile(r"(?:well[ _-]?)?[a-p](?:0?[1-9]|1[0-9]|2[0-4])", re.IGNORECASE)
 _NAMED_AS_WELLS = (
-    "the images are named as wells, and are taken as one movie in time: if they are a plate, give a pattern with a group "
-    "(?P<well>...)"
+    "the images are named as wells, and are taken as one movie in time: if they are a plate, give a pattern with a "
+    "group (?P<well>...)"
 )
 
 
