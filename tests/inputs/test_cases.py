@@ -90,7 +90,7 @@ def listing(folder):
     for path in sorted(folder.rglob("*")):
         status = path.lstat()
         content = ""
-        if stat.S_ISREG(status.st_mode) and status.st_size < 1 << 20:
+        if stat.S_ISREG(status.st_mode) and status.st_size < 1 << 20 and os.access(path, os.R_OK):
             content = hashlib.sha256(path.read_bytes()).hexdigest()
         found[path] = (status.st_mode, status.st_size, status.st_mtime_ns, content)
     return found
