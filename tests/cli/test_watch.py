@@ -57,7 +57,7 @@ def test_usage(flow, incoming, tmp_path):
 
 
 # A child of a process that ignores SIGINT ignores it, too.
-START = "import signal, runpy; signal.signal(signal.SIGINT, signal.default_int_handler); runpy.run_module('flowroi')"
+START = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import flowroi.cli; flowroi.cli.main()"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
