@@ -40,6 +40,10 @@ _LONGEST_PAUSE_S = 10.0
 # The state is told so often.
 _REPORT_S = 10.0
 _TICK_S = 0.25
+# Once the end has come, files that have not settled are waited for so long, and a little more.
+_LAST_FILES_S = 10.0
+# Files that are no frames are told one by one up to so many.
+_MOST_IGNORED = 20
 
 
 def watch(
@@ -161,6 +165,7 @@ class _Run:
         self.reason = ""
         self.told: list[tuple[str, str]] = []
         self.told_once: set[tuple[str, str]] = set()
+        self.ignored = 0
         self.log: Journal | None = None
 
     def run(self, abandon: threading.Event) -> LiveReport:
@@ -238,17 +243,19 @@ class _Run:
         """Scan and hand out, until the end has come and everything is coded."""
         ending_since: float | None = None
         next_scan = 0.0
+        scan = Scan()
         while not self.abandon.is_set() and self.crew.error is None:
             now = time.monotonic()
-            if now >= next_scan or self.stop.is_set():
+            # What comes long after the end was asked for is not waited for.
+            last = ending_since is not None and now - ending_since > 3 * self.options.settle_s + _LAST_FILES_S
+            if not last and (now >= next_scan or self.stop.is_set()):
                 scan = self._scan(thorough=ending_since is not None)
                 took = time.monotonic() - now
-                pause = min(max(self.options.interval_s, took / _SCANNING), _LONGEST_PAUSE_S)
-                next_scan = time.monotonic() + pause
+                next_scan = time.monotonic() + min(max(self.options.interval_s, took / _SCANNING), _LONGEST_PAUSE_S)
                 if ending_since is None and self._has_ended(scan, now):
                     ending_since = now
-                if ending_since is not None and self._is_done(scan, now - ending_since):
-                    return
+            if ending_since is not None and self._is_done(scan, last=last):
+                return
             self._watch_lag(time.monotonic())
             self.abandon.wait(min(_TICK_S, self.options.interval_s))
 
@@ -380,10 +387,14 @@ class _Run:
         """Tell of a file that belongs to no position; once, also over several runs."""
         if (kind, text) in self.told_once:
             return
+        if kind == "ignored":
+            self.ignored += 1
+            if self.ignored > _MOST_IGNORED:
+                return
         self.told_once.add((kind, text))
         self.told.append((kind, text))
         self.tell(kind, position="", message=text)
-        if self.log is not None:
+        if self.log is not None and kind != "ignored":
             self.log.append(note_record(kind, text))
 
     def _has_ended(self, scan: Scan, now: float) -> bool:
@@ -407,23 +418,30 @@ class _Run:
                 return True
         return False
 
-    def _is_done(self, scan: Scan, since_s: float) -> bool:
-        """Whether what had come when the end came is coded."""
-        patient = scan.lost is None and scan.moving > 0
-        if patient and since_s < 3 * self.options.settle_s + 2 * self.options.interval_s:
+    def _is_done(self, scan: Scan, *, last: bool) -> bool:
+        """Whether what had come when the end came is coded; `last` where nothing more is looked for."""
+        places = self.crew.places.values()
+        if scan.lost is not None:
+            # It cannot be read, and the end was asked for: what is coded is what there is.
+            with self.crew.lock:
+                self.crew.paused = True
+                done = not any(place.busy for place in places)
+                left = {place.name: len(place.order) + len(place.held) for place in places}
+            for name, count in left.items() if done else ():
+                if count:
+                    self._note_run("unsettled", f"{count} files of {name} were not taken: {scan.lost}")
+            return done
+        if scan.moving and not last:
             return False
         with self.crew.lock:
-            if scan.lost is not None:
-                # It cannot be read, and the end was asked for: what is coded is what there is.
-                self.crew.paused = True
-                return not any(place.busy for place in self.crew.places.values())
             self.crew.ending = True
             self.crew.lock.notify_all()
-            done = self.crew.is_idle(time.monotonic()) and not self.crew.released
-        if done:
-            for key in self.scanner.moving():
-                self._note_run("unsettled", f"{text_name(key[1])} was still being written at the end; it was not taken")
-        return done
+            released = list(self.crew.released)
+            if not self.crew.is_idle(time.monotonic()) or (released and not last):
+                return False
+        for key in sorted({*self.scanner.moving(), *released}):
+            self._note_run("unsettled", f"{text_name(key[1])} was still being written at the end; it was not taken")
+        return True
 
     def _watch_lag(self, now: float) -> None:
         with self.crew.lock:
@@ -440,11 +458,11 @@ class _Run:
             self.tell("lag", **facts, lag_s=round(self.crew.last_lag_s, 3), degraded=self.crew.degraded)
 
     def _finish(self) -> LiveReport:
-        if not self.spool.ended:
-            self.spool.end()
         names = [place.name for place in self.crew.places.values() if place.durable]
         if not names:
             return self._report(None, f"{self.reason}: no frame was taken")
+        if not self.spool.ended:
+            self.spool.end()
         self.tell("finishing", reason=self.reason, positions=len(names))
         fixed = (self.naming.fixed or [""])[0] if self.naming is not None else ""
         report = finish(
@@ -474,6 +492,8 @@ class _Run:
     def _report(self, finished: Any, reason: str, failed: tuple[tuple[str, str], ...] = ()) -> LiveReport:
         places = sorted(self.crew.places.values(), key=lambda place: (place.position is not None, place.name))
         told = [(kind, place.name, text) for place in places for kind, text in place.told]
+        if self.ignored > _MOST_IGNORED:
+            told.append(("ignored", "", f"{self.ignored - _MOST_IGNORED} more files are no frames"))
         return LiveReport(
             target=str(self.target),
             finished=finished is not None,
