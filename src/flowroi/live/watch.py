@@ -253,7 +253,9 @@ class _Run:
                 took = time.monotonic() - now
                 next_scan = time.monotonic() + min(max(self.options.interval_s, took / _SCANNING), _LONGEST_PAUSE_S)
                 if ending_since is None and self._has_ended(scan, now):
-                    ending_since = now
+                    # Once more, and thoroughly.
+                    ending_since, next_scan = now, 0.0
+                    continue
             if ending_since is not None and self._is_done(scan, last=last):
                 return
             self._watch_lag(time.monotonic())
@@ -412,8 +414,10 @@ class _Run:
             if idle is not None and now - self.news_at >= idle and self.crew.is_idle(now):
                 self.reason = f"nothing has come for {idle:g} s"
                 return True
-            wanted, places = self.options.frames, self.crew.places.values()
-            if wanted is not None and places and all(p.durable + p.missing >= wanted for p in places):
+            # Those that wait for each other at the beginning count: no more may be to come.
+            there = [place.durable + place.missing + len(place.held) for place in self.crew.places.values()]
+            wanted = self.options.frames
+            if wanted is not None and there and min(there) >= wanted:
                 self.reason = f"every position has {wanted} frames"
                 return True
         return False
