@@ -57,7 +57,9 @@ def test_usage(flow, incoming, tmp_path):
 
 
 # A child of a process that ignores SIGINT ignores it, too.
-START = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import flowroi.cli; flowroi.cli.main()"
+START = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import flowroi.cli; flowroi.cli.main()"
+)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -29,7 +29,8 @@ def durable(spool, copy):
     shutil.rmtree(copy, ignore_errors=True)
     copy.mkdir()
     for file in sorted(spool.glob("*.journal")):
-        journal = Journal(shutil.copy(file, copy / file.name) and copy / file.name)
+        shutil.copy(file, copy)
+        journal = Journal(copy / file.name)
         found[file.name] = [header["time"][0] for header, _ in journal if header["kind"] == "frame"]
         journal.close()
     return found
@@ -72,34 +73,3 @@ def test_killed_again_and_again(raw, incoming, runs, tmp_path):
             with live.open(position) as one, clean.open(position) as two:
                 assert len(one) == 12
                 assert differences(one.manifest, two.manifest) == []
-
-
-def test_killed_when_the_archives_stand(raw, incoming, runs, tmp_path):
-    """Between the archives' appearance and the end of the journals: the same command finds that all is done."""
-    for file in sorted(raw.glob("A01_*"))[:3]:
-        put(file, incoming)
-    (incoming / "DONE").touch()
-    target, spool = tmp_path / "plate", tmp_path / f".plate{MARK}"
-    options = ("--lossless", "all", "--settle", "0.1", "--interval", "0.05", "--end-marker", "DONE")
-    command = ("watch", incoming, "-o", target, *options)
-    seen = tmp_path / "seen"
-    deadline_runs = 30
-    for n in range(deadline_runs):
-        done = runs(*command, kill_after_s=0.1 + 0.02 * n)
-        if (spool / "ENDED").exists():
-            shutil.copytree(spool, seen)
-            break
-        if done.code == 0:
-            pytest.skip("the run was too quick to be met between")
-    done = runs(*command)
-    if not seen.exists():
-        assert done.code == 0, done.said
-        return
-    assert done.code == 0 or "exists" in done.said, done.said
-    # As if the journals were there still.
-    shutil.rmtree(spool, ignore_errors=True)
-    seen.rename(spool)
-    done = runs(*command)
-    assert done.code == 0, done.said
-    assert not spool.exists()
-    assert verify_plate(target).is_intact
