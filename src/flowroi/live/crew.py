@@ -96,8 +96,12 @@ class Crew:
 
     def behind_s(self, now: float) -> float:
         """Return for how long the file that has waited longest has been in turn; call it with the lock."""
-        since = [s for p in self.places.values() if not p.busy and (s := self._since(p, now)) is not None]
-        return max(0.0, now - min(since)) if since else 0.0
+        # Of a position that a worker is at, what it has not in hand yet.
+        since = [
+            place.order.next_at(now, ending=self.ending) if place.busy else self._since(place, now)
+            for place in self.places.values()
+        ]
+        return max([0.0, *(now - at for at in since if at is not None)])
 
     def is_idle(self, now: float) -> bool:
         """Whether there is nothing to do, and nothing being done; call it with the lock."""
