@@ -428,7 +428,7 @@ def test_behind(raw, incoming, watcher, tmp_path, monkeypatch):
         return real(self, *arguments, **named)
 
     monkeypatch.setattr(Coder, "code", slow)
-    monkeypatch.setattr(sys.modules["flowroi.live.watch"], "_REPORT_S", 0.2)
+    monkeypatch.setattr(sys.modules["flowroi.live.run"], "_REPORT_S", 0.2)
     for file in well_files(raw):
         put(file, incoming)
     running = watcher(incoming, tmp_path / "plate", psnr=38, frames=FRAMES, max_lag_s=0.3, degrade="masks:3", workers=1)
