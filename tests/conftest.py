@@ -1,11 +1,23 @@
 """What all tests share."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 # Here, because options are wanted before any test is looked for.
 from tests.trust.table import pytest_addoption, pytest_terminal_summary  # noqa: F401
+
+
+@pytest.fixture(autouse=True)
+def ordinary_priority():
+    """No test leaves this process at a real-time priority: a browser that it starts later would halt the machine."""
+    before = os.sched_getscheduler(0)
+    yield
+    after = os.sched_getscheduler(0)
+    if after != before:
+        os.sched_setscheduler(0, before, os.sched_param(0))
+    assert after == before, "a library took another scheduling policy and kept it: open it in ordinary_scheduling()"
 
 
 @pytest.fixture(scope="session")

@@ -44,6 +44,15 @@ def test_all_files_are_safe_and_none_is_touched(archive, raw):
     assert {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in raw.iterdir()} == before
 
 
+def test_what_was_not_read_is_kept_and_keeps_the_folder(archive, raw):
+    (raw / "second movie").mkdir()
+    (raw / "second movie" / "t0.png").write_bytes((raw / "img0.png").read_bytes())
+    found = compare(archive, raw)
+    assert "t0.png" in [file.name for file, _ in found.kept]
+    assert len(found.safe) == 6
+    assert not found.all_safe
+
+
 def test_an_exact_archive_has_no_error(tmp_path, raw):
     flowroi.compress(raw, tmp_path / "a.ome.tif", lossless="all")
     found = compare(tmp_path / "a.ome.tif", raw)
@@ -156,6 +165,18 @@ def test_a_plate_against_the_raw_one(tmp_path, name):
     (tmp_path / name / "stray.txt").write_text("x")
     found = compare_plate(tmp_path / name, raw)
     assert found.safe == ()
+    assert not found.all_safe
+
+
+def test_the_other_channel_of_a_raw_plate_is_kept(tmp_path):
+    raw = tmp_path / "plate"
+    write_synthetic_plate(raw, wells=["A1", "A2"], frames=2, channels=2, height=32, width=32, cells=1)
+    flowroi.compress(raw, tmp_path / "p", lossless="all", roi_method="none", channel=1)
+    from flowroi.plates.comparison import compare_plate
+
+    found = compare_plate(tmp_path / "p", raw)
+    assert sorted(file.name for file, _ in found.kept) == sorted(p.name for p in raw.glob("*_c0.png"))
+    assert sorted(file.name for file in found.safe) == sorted(p.name for p in raw.glob("*_c1.png"))
     assert not found.all_safe
 
 

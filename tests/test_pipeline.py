@@ -425,3 +425,10 @@ def test_real_movie(shared_data, tmp_path):
     with flowroi.open_archive(Path(tmp_path / "a.ome.tif")) as archive:
         assert np.array_equal(archive[:], decoded)
     assert np.abs(decoded.astype(int) - movie).mean() < 4
+
+
+def test_quality_is_reported_only_where_it_was_asked_for(movie, tmp_path):
+    assert flowroi.compress(movie, tmp_path / "a.ome.tif", rate=8).summary()["roi_psnr"] is None
+    measured = flowroi.compress(movie, tmp_path / "b.ome.tif", rate=8, measure=True)
+    assert all(frame.roi_psnr is not None for frame in measured.per_frame)
+    assert (tmp_path / "a.ome.tif").read_bytes() == (tmp_path / "b.ome.tif").read_bytes()

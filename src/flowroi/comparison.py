@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from flowroi.archives import Archive, open_archive
+from flowroi.archives.folder_files import names_within
 from flowroi.errors import FlowRoIError, UnsupportedFormatError
 from flowroi.resources import available_cores
 from flowroi.sources import Source, open_source
@@ -36,7 +37,7 @@ class Comparison:
     safe : tuple of Path
         Files of which the archive holds every frame, sound, and made of the very bytes that the file has now.
     kept : tuple of (Path, str)
-        Files of which that cannot be said, and why.
+        Files of which that cannot be said, and why; of a folder, those too that the archive was not made of.
     differences : tuple of str
         What is not the same between the archive and the raw data as a whole.
     least_psnr : float or None
@@ -100,7 +101,8 @@ def compare(
     with open_archive(path) as archive:
         given = reading_of(archive.manifest, pattern, channel, max_pixels)
     with open_source(against, **given) as source:
-        return compare_with(Path(path), source, workers=workers, progress=progress)
+        found = compare_with(Path(path), source, workers=workers, progress=progress)
+        return replace(found, kept=(*found.kept, *unread(Path(against), source.files)))
 
 
 def reading_of(
@@ -113,6 +115,18 @@ def reading_of(
         "channel": job.get("channel") if channel is None else channel,
     }
     return given if max_pixels is None else {**given, "max_pixels": max_pixels}
+
+
+def unread(folder: Path, files: Iterable[Path]) -> Iterator[tuple[Path, str]]:
+    """Yield what a folder holds beside the files that were read, with the reason to keep it; nothing where it is none.
+
+    A pattern, a channel or the readers leave files out, and the folder as a whole is more than the movie.
+    """
+    if folder.is_dir():
+        read = set(files)
+        for name in names_within(folder):
+            if folder / name not in read:
+                yield folder / name, "it is not among the files that the archive was made of"
 
 
 def compare_with(

@@ -42,7 +42,8 @@ def compress(
         named `<frame>_roi.png` or `<frame>.png`), `soft_weights` (the quality falls off with the confidence of `fused`
         instead of ending at the mask), `rate_control` ("movie": `rate` limits all frames together, and they
         share it at even quality; "frame": it limits each), `format` ("ome-tiff", "ome-zarr", "ome-zarr-0.4" or
-        "jp2"), `workers` (threads, all cores by default; the archive does not depend on it), `keep_masks`,
+        "jp2"), `workers` (cores, all by default: threads of a movie, processes of a plate; the archive does not
+        depend on it), `keep_masks`,
         `overwrite`, `dry_run` (predict size and time from a sample of frames, write nothing), `measure` (PSNR in the
         RoI), `pattern`, `channel` and `max_pixels` (see `open_source`).
         With `codec` "av1" or "hevc" (default "jpeg2000") frames are coded from one to the next: `preset` (the higher,

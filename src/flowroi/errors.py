@@ -27,13 +27,14 @@ class FlowRoIError(Exception):
     """
 
     def __init__(self, message: str, *, path: str | PathLike[str] | None = None, frame: int | None = None) -> None:
-        self.message = message
-        self.path = None if path is None else fspath(path)
-        self.frame = frame
-        where = [printable(self.path)] if self.path is not None else []
+        where = [] if path is None else [printable(fspath(path))]
         if frame is not None:
             where.append(f"frame {frame}")
         super().__init__(f"{', '.join(where)}: {message}" if where else message)
+        # Behind it: an ImportError has a path of its own.
+        self.message = message
+        self.path = None if path is None else fspath(path)
+        self.frame = frame
 
 
 class InvalidParameterError(FlowRoIError, ValueError):

@@ -20,16 +20,14 @@ import numpy.typing as npt
 from flowroi.archives import container_of, create_archive, format_of
 from flowroi.archives.create import ArchiveFormat
 from flowroi.archives.manifest import mask_digest
-from flowroi.archives.ownership import refuse_foreign
 from flowroi.codec.encoder import ROUNDING_NOISE
 from flowroi.codec.proof import check_unchanged
 from flowroi.coding import Coded, CodedSource, Coding, Item
 from flowroi.job import Job, Settings
 from flowroi.losses import Losses
-from flowroi.masks import frames_for_one, frames_with_masks, mask_folder
-from flowroi.output import check_target, refuse_overlap
+from flowroi.masks import frames_for_one, frames_with_masks
 from flowroi.params import EncodeParams, RoiParams
-from flowroi.plan import Plan, finished_before
+from flowroi.plan import Plan, prepare
 from flowroi.provenance import gaps_of, layout_of, roi_settings
 from flowroi.rate_control import LAG, MovieRate, survey_places
 from flowroi.report.compression import CompressionReport, FrameReport, roi_warnings, size_on_disk, some
@@ -51,23 +49,15 @@ def compress_movie(
     opened: Source, target: Path, settings: Settings, progress: Progress | None = None
 ) -> CompressionReport:
     """Do what `flowroi.compress` does, with a movie that is open already and settings that were checked."""
-    started = time.perf_counter()
     job = settings.job
     if job.codec != "jpeg2000":
         from flowroi.sequence.pipeline import compress_sequence
 
         return compress_sequence(opened, target, settings, progress)
     archive_format = format_of(target, job.format)
-    inputs = [opened.path, mask_folder(job.roi_method)]
-    refuse_overlap(target, inputs)
-    plan = Plan(opened, settings)
-    if not (job.dry_run or job.overwrite):
-        manifest = finished_before(target, plan)
-        if manifest is not None:
-            seconds = time.perf_counter() - started
-            return CompressionReport.of_manifest(manifest, str(opened.path or opened.name), target, seconds)
-    check_target(target, inputs=inputs, overwrite=job.overwrite, replaceable=("*",))
-    refuse_foreign(target)
+    plan, finished = prepare(opened, target, settings)
+    if finished is not None:
+        return finished
     encode_params = replace(
         settings.encode,
         container=container_of(archive_format),
@@ -245,7 +235,8 @@ class _Run:
         return coding.coded(item, step=step, budget_bytes=budget_bytes, path=self.source.path)
 
     def _note(self, coded: Coded, total: int) -> None:
-        roi_mse = coded.encoded.stats.roi_mse
+        # Frames measured for their proof alone are too few to speak for the movie.
+        roi_mse = coded.encoded.stats.roi_mse if self.job.measure else None
         psnr = 10 * math.log10(self.peak**2 / roi_mse) if roi_mse else None
         known = WHOLE_FRAME if coded.roi is None else coded.roi.diagnostics
         name = self.source.frame_names[coded.t]

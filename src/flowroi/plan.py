@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cached_property
@@ -10,9 +11,12 @@ from typing import Any
 
 from flowroi.archives import open_archive
 from flowroi.archives.manifest import pixels_digest, sha256
+from flowroi.archives.ownership import refuse_foreign
 from flowroi.errors import CorruptDataError, FlowRoIError, OutputExistsError
 from flowroi.job import Settings
 from flowroi.masks import digest_of_masks, mask_folder
+from flowroi.output import check_target, refuse_overlap
+from flowroi.report.compression import CompressionReport
 from flowroi.sources import Source
 
 # Of a job, what decides on no byte of an archive.
@@ -85,6 +89,39 @@ def differences(one: Any, other: Any, name: str = "") -> list[str]:
     if isinstance(one, list) and isinstance(other, list):
         return [f"{name}: other content"]
     return [f"{name}: {one!r} there, {other!r} asked for"]
+
+
+def prepare(opened: Source, target: Path, settings: Settings) -> tuple[Plan, CompressionReport | None]:
+    """Check that a movie's archive may go to the target, and whether it is there already.
+
+    Returns
+    -------
+    Plan
+    CompressionReport or None
+        Of the archive that is there, made by the same plan and intact: there is nothing to do.
+
+    Raises
+    ------
+    InvalidParameterError
+        If the target overlaps an input.
+    OutputExistsError
+        If something else is there and may not be replaced.
+    MissingInputError
+        If the folder that the target is to be in does not exist.
+    """
+    started = time.perf_counter()
+    job = settings.job
+    inputs = [*opened.to_spare, mask_folder(job.roi_method)]
+    refuse_overlap(target, inputs)
+    plan = Plan(opened, settings)
+    if not (job.dry_run or job.overwrite):
+        manifest = finished_before(target, plan)
+        if manifest is not None:
+            seconds = time.perf_counter() - started
+            return plan, CompressionReport.of_manifest(manifest, str(opened.path or opened.name), target, seconds)
+    check_target(target, inputs=inputs, overwrite=job.overwrite, replaceable=("*",))
+    refuse_foreign(target)
+    return plan, None
 
 
 def finished_before(target: Path, plan: Plan) -> dict[str, Any] | None:

@@ -7,13 +7,16 @@ import numpy as np
 import pytest
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("target", ["a.ome.tif", "a"])
 def test_stopped_by_a_signal(process, tmp_path, number, target):
     rng = np.random.default_rng(0)
     np.save(tmp_path / "movie.npy", rng.integers(0, 256, (200, 200, 200), np.uint8))
     before = sorted(tmp_path.iterdir())
+    # Where the tests themselves run under nohup.
+    ignored = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     running = process("compress", "movie.npy", "-o", target, "--rate", "10", "--keep-masks")
+    signal.signal(signal.SIGHUP, ignored)
     deadline = time.monotonic() + 20
     while sorted(tmp_path.iterdir()) == before:
         assert running.poll() is None, running.communicate()

@@ -8,8 +8,9 @@ import zarr
 
 from flowroi.plates import open_plate
 from flowroi.synthetic import write_synthetic_plate
+from tests.plates.conftest import write_image
 
-QUICK = ("--lossless", "all", "--roi-method", "none")
+QUICK = ("--lossless", "all", "--roi-method", "none", "--workers", "1")
 
 
 @pytest.fixture
@@ -21,6 +22,19 @@ def raw(flow, tmp_path):
 def break_well(raw, well="A02"):
     for path in raw.glob(f"{well}_*"):
         path.write_bytes(path.read_bytes()[:-9])
+
+
+@pytest.mark.parametrize("target", ["out", "out.ome.zarr"])
+def test_a_plate_that_is_not_finished_is_told_as_such(flow, raw, target):
+    assert flow("compress", raw, "-o", target, "--well", "A1", *QUICK).code == 0
+    result = flow("verify", target)
+    assert result.code == 1
+    assert "no plate yet: it was not finished" in result.err
+    assert flow("inspect", target).code == 1
+    # What was exported is named likewise, and is none.
+    assert flow("compress", raw, "-o", target, *QUICK).code == 0
+    flow("decompress", target, "-o", "plain")
+    assert "not an archive of ours" in flow("verify", "plain").err
 
 
 def test_compress_verify_inspect(flow, raw):
@@ -41,6 +55,18 @@ def test_compress_verify_inspect(flow, raw):
     assert "B1_f0.ome.tif" in flow("inspect", "out").out
 
 
+def test_a_well_worth_a_look_is_told(flow, tmp_path):
+    wells = [f"{row}{column}" for row in "AB" for column in (1, 2, 3, 4)]
+    write_synthetic_plate(tmp_path / "raw", wells=wells, frames=2, height=64, width=64, cells=1, noise=2)
+    for path in (tmp_path / "raw").glob("B02_*"):
+        write_image(path, np.full((64, 64), 90, np.uint8))
+    result = flow("compress", "raw", "-o", "out", *QUICK)
+    assert result.code == 0, result.err
+    assert "worth a look, far from the other positions:\n  B2_f0: rate high" in result.out
+    (report,) = flow("compress", "raw", "-o", "out", *QUICK, "--json").objects
+    assert {(one["well"], one["measure"]) for one in report["outliers"]} >= {("B2", "rate")}
+
+
 def test_other_settings_are_a_failure_that_names_them(flow, raw):
     flow("compress", raw, "-o", "out", *QUICK)
     result = flow("compress", raw, "-o", "out", "--psnr", "30", "--roi-method", "none")
@@ -50,7 +76,8 @@ def test_other_settings_are_a_failure_that_names_them(flow, raw):
 
 def test_one_bad_well_is_partly_done_then_skipped(flow, raw, tmp_path):
     break_well(raw)
-    result = flow("compress", raw, "-o", "out", *QUICK, "--json")
+    # In processes: what a person reads is the same.
+    result = flow("compress", raw, "-o", "out", *QUICK, "--json", "--workers", "2")
     assert result.code == 3
     error, report = result.objects
     assert error["type"] == "error"
@@ -139,6 +166,22 @@ def test_a_movie_has_no_wells(flow, raw, tmp_path):
         result = flow(verb[0], "movie", "-o", "out", *verb[1:], "--well", "A1")
         assert result.code == 2
         assert "a movie, or not surely a plate" in result.err
+
+
+def test_what_all_positions_warn_of_is_said_once(flow, raw):
+    result = flow("compress", raw, "-o", "out", "--roi-method", "none")
+    assert result.err.count("no target was given") == 1
+    assert "warning: A1_f0, A2_f0, B1_f0: no target was given" in result.err
+
+
+def test_a_dry_run_predicts_all_positions_not_those_that_it_tried(flow, tmp_path):
+    wells = tuple(f"A{column}" for column in range(1, 7))
+    write_synthetic_plate(tmp_path / "raw", wells=wells, frames=2, height=32, width=32, cells=1)
+    result = flow("compress", "raw", "-o", "out", *QUICK, "--dry-run", "--json")
+    (report,) = result.objects
+    assert (report["positions"], len(report["done"])) == (6, 3)
+    assert report["predicted"]["file_bytes"] == 2 * report["file_bytes"]
+    assert "6 positions, about" in flow("compress", "raw", "-o", "out", *QUICK, "--dry-run").out
 
 
 def test_dry_run(flow, raw, tmp_path):

@@ -29,6 +29,7 @@ def test_events(flow, incoming, tmp_path):
     last = done.objects[-1]
     assert (last["finished"], last["frames"], last["told"], last["kept_in"]) == (True, 6, [], None)
     assert [entry["position"] for entry in last["positions"]] == ["A1_f0", "B1_f0"]
+    (incoming / "DONE").unlink()
     assert flow("verify", "out.ome.zarr", "--against", incoming).code == 0
 
 

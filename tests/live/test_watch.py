@@ -63,6 +63,7 @@ def test_the_archives_are_those_that_compress_makes(raw, incoming, watcher, tmp_
         for position in later.positions:
             with live.open(position) as one, later.open(position) as two:
                 assert differences(one.manifest, two.manifest) == []
+                assert one.format == options.get("format", "ome-zarr" if target.endswith(".zarr") else "ome-tiff")
             names = sorted(p.relative_to(other) for p in later.place(position).rglob("*") if p.is_file())
             for name in names or [later.place(position).relative_to(other)]:
                 assert (tmp_path / target / name).read_bytes() == (other / name).read_bytes()

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import flowroi.plates.compression
+import flowroi.plates.tasks
 from flowroi import compress, open_plate_archive
 from flowroi.archives.atomic import hold
 from flowroi.errors import (
@@ -105,6 +105,16 @@ def test_ome_zarr_plates(tmp_path, version):
     assert [name for name, _ in archive.faults()] == [str(group.relative_to(out))]
     with pytest.raises(OutputExistsError, match="damaged"):
         compress(raw, out, **LOSSLESS, **options)
+
+
+@pytest.mark.parametrize(("target", "format"), [("a.ome.zarr", "ome-zarr"), ("a", "ome-tiff")])
+def test_the_name_tells_the_format_of_every_archive(tmp_path, raw, target, format):
+    assert compress(raw, tmp_path / target, lossless="all", roi_method="none").finished
+    with open_plate_archive(tmp_path / target) as plate:
+        assert plate.format == format
+        for position in plate.positions:
+            with plate.open(position) as archive:
+                assert archive.format == format
 
 
 @pytest.mark.parametrize(("suffix", "options"), [(".ome.tif", {}), ("", {"format": "jp2"})])
@@ -282,7 +292,7 @@ def test_a_wrong_option_is_told_once_not_for_every_position(tmp_path, raw):
 
 
 def test_a_full_disk_stops_and_keeps_what_is_finished(tmp_path, raw, monkeypatch):
-    real, calls = flowroi.plates.compression.compress_movie, []
+    real, calls = flowroi.plates.tasks.compress_movie, []
 
     def full(movie, place, *rest):
         calls.append(place)
@@ -290,7 +300,7 @@ def test_a_full_disk_stops_and_keeps_what_is_finished(tmp_path, raw, monkeypatch
             raise OSError(28, "No space left on device", str(place))
         return real(movie, place, *rest)
 
-    monkeypatch.setattr(flowroi.plates.compression, "compress_movie", full)
+    monkeypatch.setattr(flowroi.plates.tasks, "compress_movie", full)
     with pytest.raises(OSError, match="No space left") as caught:
         compress(raw, tmp_path / "out", **LOSSLESS)
     assert "goes on from there" in caught.value.__notes__[0]
@@ -339,7 +349,7 @@ def test_killed_while_a_plate_made_well_by_well_is_finished(tmp_path, raw, suffi
 def test_one_well_is_made_anew_while_the_plate_is_not_finished(tmp_path, raw):
     out = tmp_path / "out"
     compress(raw, out, wells=["A1"], **LOSSLESS)
-    lossy = {"rate": 4, "roi_method": "none"}
+    lossy = {"rate": 4, "roi_method": "none", "workers": 1}
     assert not compress(raw, out, wells=["A1"], overwrite=True, **lossy).done[0][1].unchanged
     assert compress(raw, out, wells=["A1"], **lossy).done[0][1].unchanged
     assert compress(raw, out, **lossy).finished
@@ -394,7 +404,7 @@ def test_work_of_other_settings_or_another_release_is_not_gone_on_with(tmp_path,
     whole = tmp_path / "whole"
     compress(raw, whole, **LOSSLESS)
     break_well(raw, "B01")
-    kept = Path(compress(raw, tmp_path / "out", rate=4, roi_method="none").kept_in)
+    kept = Path(compress(raw, tmp_path / "out", rate=4, roi_method="none", workers=1).kept_in)
     assert len(list(kept.iterdir())) == 2
     write_plate(tmp_path / "raw", wells=("B1",))
     report = compress(raw, tmp_path / "out", **LOSSLESS)
@@ -402,8 +412,8 @@ def test_work_of_other_settings_or_another_release_is_not_gone_on_with(tmp_path,
     assert digests(tmp_path / "out") == digests(whole)
     break_well(raw, "B01")
     compress(raw, tmp_path / "other", **LOSSLESS)
-    versions = flowroi.plates.compression.codec_versions()
-    monkeypatch.setattr(flowroi.plates.compression, "codec_versions", lambda: {**versions, "flowroi": "9.9"})
+    versions = flowroi.plates.tasks.codec_versions()
+    monkeypatch.setattr(flowroi.plates.tasks, "codec_versions", lambda: {**versions, "flowroi": "9.9"})
     report = compress(raw, tmp_path / "other", **LOSSLESS)
     assert [done.unchanged for _, done in report.done] == [False] * 2
 
@@ -437,11 +447,13 @@ def test_masks_of_each_position(tmp_path, raw):
             mask = np.zeros((32, 32), np.uint8)
             mask[:8] = 255
             write_image(tmp_path / "masks" / position / f"{position[0]}0{position[1]}_f0_t{t}_roi.png", mask)
-    report = compress(raw, tmp_path / "out", rate=4, roi_method=str(tmp_path / "masks"), keep_masks=True)
+    report = compress(raw, tmp_path / "out", rate=4, roi_method=str(tmp_path / "masks"), keep_masks=True, workers=1)
     assert report.finished, report.failed
     with open_plate_archive(tmp_path / "out").open(Position("A2")) as movie:
         assert movie.roi(0).sum() == 8 * 32
-    assert compress(raw, tmp_path / "out", rate=4, roi_method=str(tmp_path / "masks"), keep_masks=True).unchanged
+    assert compress(
+        raw, tmp_path / "out", rate=4, roi_method=str(tmp_path / "masks"), keep_masks=True, workers=1
+    ).unchanged
 
 
 def test_gaps_reach_the_manifest(tmp_path, raw):
@@ -467,8 +479,8 @@ def test_progress_ends_at_all_frames(tmp_path, raw):
 
 @pytest.mark.parametrize(("name", "options"), [("one", {}), ("one", {"format": "jp2"}), ("one.ome.zarr", {})])
 def test_a_compressed_plate_is_an_input_again(tmp_path, raw, name, options):
-    compress(raw, tmp_path / name, rate=4, roi_method="none", **options)
-    report = compress(tmp_path / name, tmp_path / "two", rate=8, roi_method="none")
+    compress(raw, tmp_path / name, rate=4, roi_method="none", workers=1, **options)
+    report = compress(tmp_path / name, tmp_path / "two", rate=8, roi_method="none", workers=1)
     assert report.finished, report.failed
     assert report.warnings == ()
     with open_plate_archive(tmp_path / "two").open(Position("B1")) as movie:

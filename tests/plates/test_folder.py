@@ -90,10 +90,50 @@ def test_single_images_named_as_wells_stay_a_movie(tmp_path):
     assert not is_plate(tmp_path / "p")
 
 
-def test_images_beside_the_wells_are_not_sure(tmp_path):
+def test_images_beside_wells_of_images_are_refused_not_taken_for_the_movie(tmp_path):
     write_series(tmp_path / "p/A1", "A1")
+    write_image(tmp_path / "p/overview.png", coordinate_frame("A1"))
+    assert is_plate(tmp_path / "p")
+    with pytest.raises(UnsupportedFormatError, match=r"overview\.png beside A1: a movie, or a plate"):
+        open_plate(tmp_path / "p")
+    # A pattern tells, either way.
+    assert not is_plate(tmp_path / "p", r"(?P<time>\d+)")
+    plate = open_plate(tmp_path / "p", pattern=r"(?P<well>A\d)/img(?P<time>\d+)")
+    with plate.open(Position("A1")) as movie:
+        assert len(movie) == 3
+
+
+def test_a_pattern_of_times_makes_a_movie_of_files_named_as_wells(tmp_path):
+    for t in (1, 2, 10):
+        (tmp_path / "p").mkdir(exist_ok=True)
+        tifffile.imwrite(tmp_path / f"p/A{t}.ome.tif", coordinate_frame("A1", time=t), metadata={"axes": "YX"})
+    assert is_plate(tmp_path / "p")
+    assert not is_plate(tmp_path / "p", r"A(?P<time>\d+)")
+
+
+def test_images_beside_a_folder_without_images_are_a_movie(tmp_path):
     write_series(tmp_path / "p", "A1")
+    (tmp_path / "p/A1").mkdir()
+    (tmp_path / "p/A1/results.csv").write_text("x")
     assert not is_plate(tmp_path / "p")
+
+
+def test_images_beside_the_fields_of_a_well_are_refused(tmp_path):
+    write_series(tmp_path / "p/A1/f0", "A1")
+    write_image(tmp_path / "p/A1/overview.png", coordinate_frame("A1"))
+    with pytest.raises(UnsupportedFormatError, match=r"overview\.png beside the fields f0"):
+        open_plate(tmp_path / "p")
+
+
+def test_folders_of_images_that_are_no_field_are_told(tmp_path):
+    write_series(tmp_path / "p/A1/f0", "A1")
+    write_series(tmp_path / "p/A1/second", "A1")
+    write_series(tmp_path / "p/B/3", "B3")
+    write_series(tmp_path / "p/B/3b", "B3")
+    (tmp_path / "p/A1/tables").mkdir()
+    plate = open_plate(tmp_path / "p")
+    assert [str(position) for position in plate] == ["A1_f0", "B3_f0"]
+    assert plate.warnings == ("not named as wells, left out: B/3b", "not named as fields, left out: A1/second")
 
 
 def test_what_is_no_well_is_told(tmp_path):

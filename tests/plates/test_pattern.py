@@ -1,8 +1,10 @@
 import os
+from contextlib import nullcontext
 
 import pytest
 
-from flowroi.errors import InvalidParameterError, MissingInputError, UnsupportedFormatError
+from flowroi import compress
+from flowroi.errors import FlowRoIError, InvalidParameterError, MissingInputError, UnsupportedFormatError
 from flowroi.plates import Position, is_plate, open_plate
 from flowroi.sources import open_source
 from flowroi.sources.base import Gap
@@ -68,7 +70,7 @@ def test_missing_frames_are_gaps_and_odd_ends_are_told(tmp_path):
 def test_channels(tmp_path, check_plate):
     folder = write_plate(tmp_path / "p", channels=2)
     assert is_plate(folder)
-    with pytest.raises(UnsupportedFormatError, match=r"2 channels \(0, 1\); choose one: --channel 0 to 1"):
+    with pytest.raises(UnsupportedFormatError, match=r"p: the names tell 2 channels \(0, 1\); nothing"):
         open_plate(folder)
     with pytest.raises(InvalidParameterError, match="channel is 2"):
         open_plate(folder, channel=2)
@@ -77,6 +79,18 @@ def test_channels(tmp_path, check_plate):
         assert len(plate) == 6
         check_plate(plate, range(3), channel)
         assert f"channel {channel} of 2 is read" in plate.warnings[0]
+
+
+def test_channels_with_names_are_counted_as_those_of_a_movie(tmp_path):
+    for well in ("A1", "A2"):
+        for channel in ("GFP", "DAPI"):
+            for t in range(2):
+                write_image(tmp_path / "p" / f"{well}_{channel}_{t}.png", coordinate_frame(well, time=t))
+    plate = open_plate(tmp_path / "p", pattern=r"(?P<well>A\d)_(?P<channel>\w+)_(?P<time>\d)", channel=0)
+    with open_source(tmp_path / "p", pattern=r"A1_(?P<channel>\w+)_(?P<time>\d)", channel=0) as movie:
+        assert movie.frame_names == ("A1_DAPI_0", "A1_DAPI_1")
+    with plate.open(Position("A1")) as movie:
+        assert movie.frame_names == ("A1_DAPI_0", "A1_DAPI_1")
 
 
 def test_a_well_without_the_channel_is_not_dropped(tmp_path):
@@ -125,9 +139,9 @@ def test_planes_and_plates_are_not_mixed(tmp_path):
             name = f"AS_{well}_T0001F001L01A01Z0{z}C01.tif"
             write_image(tmp_path / "z" / name, coordinate_frame(well))
             write_image(tmp_path / "p" / f"P{z}_{well}_f0_t1.png", coordinate_frame(well))
-    with pytest.raises(UnsupportedFormatError, match=r"2 values of plane \(01, 02\)"):
+    with pytest.raises(UnsupportedFormatError, match=r"z: A1_f1: the names tell 2 values of plane \(01, 02\)"):
         open_plate(tmp_path / "z")
-    with pytest.raises(UnsupportedFormatError, match=r"2 plates \(P1, P2\)"):
+    with pytest.raises(UnsupportedFormatError, match=r"p: the names tell 2 plates \(P1, P2\)"):
         open_plate(tmp_path / "p")
 
 
@@ -161,6 +175,22 @@ def test_a_plain_folder_stays_a_movie_and_two_wells_are_refused_as_before(tmp_pa
         open_plate(tmp_path / "two")
     assert is_plate(tmp_path / "two", r"(?P<well>A\d)_t(?P<time>\d)")
     assert not is_plate(tmp_path / "two", r"(?P<well>A1)_t(?P<time>\d)")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        (r"(?P<well>\d+)_f", "the pattern's well is '01'"),
+        (r"XX(?P<well>A\d+)_f(?P<time>\d)", "matches none of the 9 names"),
+        (r"(?P<well>B\d+)_f0_t2", None),
+        (r"^(?P<well>[A-Z]/\d+)/x(?P<time>\d)", "matches none"),
+    ],
+)
+def test_a_wrong_pattern_of_wells_is_told_as_such(tmp_path, pattern, message):
+    folder = write_plate(tmp_path / "p", "{}{:02}_f{}_t{}_c{}.png", fields=1)
+    with pytest.raises(FlowRoIError, match=message) if message else nullcontext():
+        report = compress(folder, tmp_path / "out", pattern=pattern, lossless="all", roi_method="none")
+        assert [str(position) for position, _ in report.done] == ["B1_f0"]
 
 
 def test_links_and_pipes(tmp_path):

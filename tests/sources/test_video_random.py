@@ -7,6 +7,7 @@ import pytest
 
 from flowroi import open_source
 from flowroi.errors import CorruptDataError
+from flowroi.resources import ordinary_scheduling
 from flowroi.sources import video_decoder, video_index
 
 av = pytest.importorskip("av", reason="PyAV, the extra `video`, is not installed")
@@ -55,6 +56,8 @@ def write(path, codec, frames, gop=5, times=None, **container_options):
         stream.thread_count = 1
         if b_frames is not None:
             stream.codec_context.max_b_frames = b_frames
+        with ordinary_scheduling():
+            container.start_encoding()
         for t, frame in enumerate(frames):
             picture = av.VideoFrame.from_ndarray(frame, format="gray")
             picture.pts = t if times is None else times[t]

@@ -11,7 +11,7 @@ import fcntl
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -26,8 +26,8 @@ _LONGEST_NAME_BYTES = 255
 _MOST_TRIES = 100
 # Flushes at once: file systems write the journal once for all that wait, and a folder of many small files waits long.
 _SYNCS = 16
-# What file systems without locks answer: then nobody is locked out.
-_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
+# What file systems without locks answer; NFS locks nothing that is only open for reading, as folders are.
+NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF)
 
 
 def hidden_beside(target: Path, mark: str) -> Path:
@@ -45,10 +45,17 @@ def hidden_beside(target: Path, mark: str) -> Path:
 
 
 def refuse_existing(target: Path, *, overwrite: bool) -> None:
-    """Raise OutputExistsError if the target exists and may not be replaced."""
-    if os.path.lexists(target) and not overwrite:
+    """Raise OutputExistsError if the target exists and may not be replaced, as no device ever is."""
+    if not os.path.lexists(target):
+        return
+    if not overwrite:
         raise OutputExistsError(
             "the output exists; nothing was written: choose another name, or overwrite", path=target
+        )
+    mode = os.lstat(target).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode)):
+        raise OutputExistsError(
+            "is a pipe, socket or device; not replaced, nothing was written: choose another name", path=target
         )
 
 
@@ -65,6 +72,9 @@ class Unfinished:
         Whether something that stands at the target is replaced.
     keep : bool, default False
         Go on with what a process that died left there, instead of removing it.
+    refuse : callable, optional
+        Called with the target right before it is replaced, however long ago it was looked at; raises where it may
+        not be.
 
     Raises
     ------
@@ -74,19 +84,30 @@ class Unfinished:
         If there is no folder that it could appear in.
     """
 
-    def __init__(self, target: Path, *, folder: bool, overwrite: bool, keep: bool = False) -> None:
+    def __init__(
+        self,
+        target: Path,
+        *,
+        folder: bool,
+        overwrite: bool,
+        keep: bool = False,
+        refuse: Callable[[Path], None] | None = None,
+    ) -> None:
         refuse_existing(target, overwrite=overwrite)
         if not target.parent.is_dir():
             raise MissingInputError("no such folder; nothing was written: make it first", path=target.parent)
         self.target = target
         self.path = hidden_beside(target, PART)
         self._overwrite = overwrite
+        self._refuse = refuse
         self._lock: int | None = hold(self.path, folder=folder, keep=keep)
 
     def publish(self) -> None:
         """Flush the output to the disk and give it its name; what it replaces goes only once it is in place."""
         to_disk(self.path)
         refuse_existing(self.target, overwrite=self._overwrite)
+        if self._refuse is not None:
+            self._refuse(self.target)
         if not self._overwrite:
             rename_to_new(self.path, self.target)
         elif os.path.lexists(self.target) and (_is_folder(self.target) or _is_folder(self.path)):
@@ -149,7 +170,7 @@ def hold(path: Path, *, folder: bool, keep: bool = False) -> int:
     Raises
     ------
     OutputExistsError
-        If another process holds it.
+        If another process holds it, or may hold it: something is there, and the file system has no locks.
     """
     for _ in range(_MOST_TRIES):
         made = _make(path, folder=folder)
@@ -157,8 +178,20 @@ def hold(path: Path, *, folder: bool, keep: bool = False) -> int:
             handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError:
             continue
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+            raise OutputExistsError(
+                "is a link, where unfinished output goes; not followed, nothing was written: remove it", path=path
+            ) from error
         try:
-            _lock(handle, path)
+            locked = _lock(handle, path)
+            if not (locked or made or keep):
+                raise OutputExistsError(
+                    "unfinished output is there, and this file system has no locks that would tell whether a process "
+                    "is still writing it; nothing was written: remove it, if none is",
+                    path=path,
+                )
             with suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(handle), os.lstat(path)):
                     if made or (keep and stat.S_ISDIR(os.fstat(handle).st_mode) == folder):
@@ -248,14 +281,17 @@ def _make(path: Path, *, folder: bool) -> bool:
     return True
 
 
-def _lock(handle: int, path: Path) -> None:
+def _lock(handle: int, path: Path) -> bool:
+    """Lock what is open; False where the file system has no locks."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise _busy(path) from error
     except OSError as error:
-        if error.errno not in _NO_LOCKS:
+        if error.errno not in NO_LOCKS:
             raise
+        return False
+    return True
 
 
 def _busy(path: Path) -> OutputExistsError:

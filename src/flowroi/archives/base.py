@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from flowroi.archives.atomic import Unfinished, to_disk
 from flowroi.archives.manifest import FrameRecord, mask_digest, pixels_digest, seal, sha256
+from flowroi.archives.ownership import refuse_foreign
 from flowroi.codec.decoder import decode
 from flowroi.errors import (
     CorruptDataError,
@@ -89,7 +90,7 @@ class ArchiveWriter(ABC):
     folder: bool = False
 
     def __init__(self, target: Path, layout: ArchiveLayout, *, overwrite: bool) -> None:
-        self._unfinished = Unfinished(target, folder=self.folder, overwrite=overwrite)
+        self._unfinished = Unfinished(target, folder=self.folder, overwrite=overwrite, refuse=refuse_foreign)
         self._temporary = self._unfinished.path
         self.target = target
         self.layout = layout
@@ -338,7 +339,7 @@ class Archive(ABC):
         """Whether another decoder than here proved the lossy frames: the standard leaves it some freedom."""
         if not (self.independent_frames and self.manifest["lossy"]):
             return False
-        return self.manifest["codecs"].get("openjpeg") != codec_versions()["openjpeg"]
+        return bool(self.manifest["codecs"].get("openjpeg") != codec_versions()["openjpeg"])
 
     def _index(self, t: int) -> int:
         if not -len(self) <= t < len(self):

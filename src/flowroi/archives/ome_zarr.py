@@ -21,7 +21,7 @@ from flowroi.archives.manifest import (
     sha256,
 )
 from flowroi.archives.ome_zarr_metadata import FRAMES, MASKS, OmeZarrVersion, metadata_files
-from flowroi.archives.shard import chunks_per_shard, read_chunk
+from flowroi.archives.shard import chunks_per_shard, index_size_bytes, read_chunk
 from flowroi.archives.zarr_chunks import ChunkFiles, ChunkWriter, ShardedChunks, chunk_name, shard_name
 from flowroi.errors import CorruptDataError
 
@@ -119,7 +119,19 @@ class OmeZarrArchive(Archive):
         }
         if self._version == "0.4":
             known |= {chunk_name(FRAMES, t): None for t in range(len(self))}
+        else:
+            yield from self._misfits(known)
         yield from faults_of_files(self.path, {**known, MANIFEST_NAME: None, COMPLETE_NAME: None})
+
+    def _misfits(self, known: dict[str, tuple[int, str] | None]) -> Iterator[tuple[str, str]]:
+        """Yield shards of another size than their frames and their index: readers of Zarr see what else is there."""
+        for first in range(0, len(self), self._room):
+            name = shard_name(FRAMES, first // self._room)
+            end = min(first + self._room, len(self))
+            expected = self._starts[end] - self._starts[first] + index_size_bytes(self._room)
+            seen = known.get(name)
+            if seen is not None and seen[0] != expected:
+                yield name, f"was written with {seen[0]} bytes; its frames and its index take {expected}"
 
     def _stored_mask(self, t: int) -> Mask:
         height, width = self.shape[1:]

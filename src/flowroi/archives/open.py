@@ -8,8 +8,8 @@ from pathlib import Path
 
 from flowroi.archives.base import Archive
 from flowroi.archives.contents import VIDEO_FOLDER
-from flowroi.archives.manifest import read_folder_manifest
-from flowroi.errors import CorruptDataError, MissingInputError
+from flowroi.archives.manifest import MANIFEST_NAME, read_folder_manifest
+from flowroi.errors import CorruptDataError, FlowRoIError, MissingInputError, UnsupportedFormatError
 
 
 def open_archive(path: str | PathLike[str]) -> Archive:
@@ -45,6 +45,8 @@ def open_archive(path: str | PathLike[str]) -> Archive:
 
 
 def _open_folder(place: Path) -> Archive:
+    if not os.path.lexists(place / MANIFEST_NAME):
+        _refuse_unfinished_plate(place)
     kind = read_folder_manifest(place)["archive"]
     if kind == "jp2":
         from flowroi.archives.jp2_folder import Jp2FolderArchive
@@ -59,3 +61,19 @@ def _open_folder(place: Path) -> Archive:
 
         return VideoArchive(place)
     raise CorruptDataError(f"the manifest is that of a {kind!r}, which is no folder", path=place)
+
+
+def _refuse_unfinished_plate(place: Path) -> None:
+    """Raise UnsupportedFormatError for a folder without a record that holds archives named as those of a plate."""
+    from flowroi.plates.storage import archives_in
+
+    for found in archives_in(place):
+        try:
+            open_archive(found).close()
+        except FlowRoIError:
+            continue
+        raise UnsupportedFormatError(
+            f"a folder of archives, {found.relative_to(place)} among them, and no plate yet: it was not finished. Not "
+            "read: finish it with flowroi compress without --well, or give one of the archives",
+            path=place,
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import threading
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,8 @@ def exchange(path: Path, other: Path) -> None:
     except OSError as error:
         if error.errno not in _UNKNOWN:
             raise
-        aside = other.with_name(f".{os.getpid()}.flowroi-old")
+        # A name that no other thread takes, which may be at another target.
+        aside = other.with_name(f".{os.getpid()}-{threading.get_ident()}.flowroi-old")
         other.rename(aside)
         try:
             path.rename(other)

@@ -32,6 +32,17 @@ def chunks_per_shard(frames: int) -> int:
     return min(frames, MOST_CHUNKS)
 
 
+def index_size_bytes(room: int) -> int:
+    """Return the size of the index of a shard with room for so many chunks, its checksum with it.
+
+    Examples
+    --------
+    >>> index_size_bytes(2)
+    36
+    """
+    return _PAIR.size * room + CRC_BYTES
+
+
 class ShardWriter:
     """Writes a shard chunk by chunk; only the index is kept in memory.
 
@@ -107,7 +118,7 @@ def read_chunk(path: Path, place: int, room: int) -> bytes:
         If the file is too short, its index does not fit its checksum, points out of the file or says that there is no
         such chunk, or it is no regular file.
     """
-    index_bytes = _PAIR.size * room + CRC_BYTES
+    index_bytes = index_size_bytes(room)
     with opened_regular(path) as file:
         end = file.seek(0, os.SEEK_END) - index_bytes
         if end < 0:

@@ -12,6 +12,7 @@ from typing import Any
 
 from flowroi.errors import CorruptDataError, FlowRoIError, MissingInputError, UnsupportedFormatError
 from flowroi.extras import need
+from flowroi.resources import ordinary_scheduling
 from flowroi.sequence.encoder import ENCODERS, SequenceFormat, configured
 
 MUXERS = {".mkv": "matroska", ".mp4": "mp4"}
@@ -65,7 +66,8 @@ def write_video(
             # An encoder that encodes nothing: it knows the parameter sets that belong to the packets.
             stream = container.add_stream(ENCODERS[layout.codec], rate=1 / interval_s, options=layout.options(30))
             configured(stream.codec_context, layout, interval_s)
-            container.start_encoding()
+            with ordinary_scheduling():
+                container.start_encoding()
             for n, packet in enumerate(packets):
                 coded = av.Packet(packet.data)
                 coded.stream = stream

@@ -19,6 +19,7 @@ from flowroi.archives.manifest import (
     seal,
     sha256,
 )
+from flowroi.archives.ownership import refuse_foreign
 from flowroi.archives.trailer import append_manifest
 from flowroi.archives.video import VideoArchive
 from flowroi.archives.video_file import MUXERS, Packet, VideoFile, interval_of, write_video
@@ -50,7 +51,8 @@ class VideoWriter:
 
     def __init__(self, target: Path, layout: ArchiveLayout, sequence: SequenceFormat, *, overwrite: bool) -> None:
         self.format = format_of_video(target)
-        self._unfinished = Unfinished(target, folder=self.format == VIDEO_FOLDER, overwrite=overwrite)
+        folder = self.format == VIDEO_FOLDER
+        self._unfinished = Unfinished(target, folder=folder, overwrite=overwrite, refuse=refuse_foreign)
         self._temporary = self._unfinished.path
         self.target = target
         self.layout = layout

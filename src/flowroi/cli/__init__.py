@@ -23,8 +23,11 @@ def main() -> None:
         received[0] = signal.Signals(number)
         raise KeyboardInterrupt
 
-    # A batch system ends jobs with SIGTERM: clean up as for Ctrl-C.
+    # A batch system ends jobs with SIGTERM, a terminal that is closed with SIGHUP: clean up as for Ctrl-C.
     signal.signal(signal.SIGTERM, stop)
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
+        # nohup ignores it, which stays so.
+        signal.signal(signal.SIGHUP, stop)
     code = run(sys.argv[1:])
     if code == INTERRUPTED:
         # Die of the signal itself, so that a shell loop around us stops, too.

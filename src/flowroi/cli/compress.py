@@ -123,8 +123,14 @@ def _compress_one(path: Path, target: Path, settings: dict[str, Any], out: Outpu
     from flowroi.compression import compress as run
     from flowroi.report.compression import CompressionReport
 
-    with out.progress(path.name) as progress:
-        report = run(path, target, progress=progress, **settings)
+    try:
+        with out.progress(path.name) as progress:
+            report = run(path, target, progress=progress, **settings)
+    except KeyboardInterrupt as interrupt:
+        # Told here, as not every release of typer hands it on.
+        out.notes(interrupt)
+        interrupt.__notes__ = []
+        raise
     if not isinstance(report, CompressionReport):
         from flowroi.cli.plates import tell_compressed
 

@@ -88,7 +88,7 @@ Config = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
-Workers = Annotated[int | None, typer.Option(help="Threads; all cores by default. They do not change the output.")]
+Workers = Annotated[int | None, typer.Option(help="Cores to use; all by default. They do not change the output.")]
 Pattern = Annotated[
     str | None,
     typer.Option(

@@ -10,6 +10,9 @@ from flowroi.cli import DONE, FAILED, NOT_VERIFIED, PARTLY
 from flowroi.cli.output import Output, shown, size_text
 from flowroi.errors import FlowRoIError
 
+# Told in text; all of them in JSON.
+_MOST_OUTLIERS = 10
+
 if TYPE_CHECKING:
     from flowroi.archives.plate import PlateArchive
     from flowroi.params import RoiParams
@@ -21,12 +24,11 @@ def tell_compressed(report: PlateReport, source: Path, target: Path, out: Output
     """Print what came of compressing a plate, and return the exit code."""
     for warning in report.warnings:
         out.warn(f"{source}: {warning}")
-    for position, done in report.done:
-        for warning in done.warnings:
-            out.warn(f"{position}: {warning}")
+    tell_warnings(((position, done.warnings) for position, done in report.done), out)
     code = exit_code(done=bool(report.done), failed=bool(report.failed) and not report.finished)
     tell_failed(report.failed, out, code)
     lines = [] if report.unchanged else [f"  {_done_text(position, done)}" for position, done in report.done]
+    lines += _outlier_lines(report)
     out.result(report.kind, report.summary(), "\n".join([_head(report, source, target), *lines]))
     if report.kept_in is not None:
         missing = len(report.failed) + len(report.remaining)
@@ -37,6 +39,18 @@ def tell_compressed(report: PlateReport, source: Path, target: Path, out: Output
             + (", or with --skip-failed finishes it without those that failed" if report.failed else "")
         )
     return code
+
+
+def tell_warnings(found: Iterable[tuple[Position, Iterable[str]]], out: Output) -> None:
+    """Print what positions warn of: what many say only once, for a plate has hundreds."""
+    from flowroi.plates.base import some_positions
+
+    saying: dict[str, list[Position]] = {}
+    for position, warnings in found:
+        for warning in warnings:
+            saying.setdefault(warning, []).append(position)
+    for warning, positions in saying.items():
+        out.warn(f"{some_positions(tuple(positions))}: {warning}")
 
 
 def tell_failed(failed: Iterable[tuple[Position, FlowRoIError]], out: Output, code: int) -> None:
@@ -79,9 +93,8 @@ def save_roi(source: Path, target: Path, params: RoiParams, given: dict[str, Any
             overwrite=given["overwrite"],
             progress=progress,
         )
+    tell_warnings(((position, report.warnings) for position, report in batch.done), out)
     for position, report in batch.done:
-        for warning in report.warnings:
-            out.warn(f"{position}: {warning}")
         data = {**_place(position), **report_data(source, target / str(position), report)}
         text = f"{position} -> {shown(target / str(position))}: {len(report.frames)} masks, RoI {report.mean_share:.1%}"
         out.result("roi", data, text)
@@ -98,9 +111,7 @@ def export(plate: PlateArchive, target: Path, out: Output, **options: Any) -> in
 
     with out.progress(plate.path.name) as progress:
         batch = export_plate(plate, target, progress=progress, **options)
-    for position, warnings in batch.done:
-        for warning in warnings:
-            out.warn(f"{position}: {warning}")
+    tell_warnings(batch.done, out)
     code = exit_code(done=bool(batch.done), failed=bool(batch.failed))
     tell_failed(batch.failed, out, code)
     size = size_on_disk(target) if batch.done else 0
@@ -184,19 +195,35 @@ def _head(report: PlateReport, source: Path, target: Path) -> str:
             f"{len(report.done)} positions, {report.frames} frames; nothing was written"
         )
     rate = "" if report.rate is None else f", rate {report.rate:.1f}:1"
-    count = len(report.done) + len(report.failed) + (0 if report.dry_run else len(report.remaining))
-    verb = "would become" if report.dry_run else "->" if report.finished else "on its way to"
+    if report.dry_run:
+        return (
+            f"{shown(source)} would become {shown(target)}: {report.asked} positions, about "
+            f"{size_text(report.predicted_bytes)}{rate}, {report.predicted_seconds:.1f} s; of these were tried:"
+        )
+    count = len(report.done) + len(report.failed) + len(report.remaining)
+    verb = "->" if report.finished else "on its way to"
     return (
         f"{shown(source)} {verb} {shown(target)}: {len(report.done)} of {count} positions, {report.frames} frames, "
         f"{size_text(report.raw_bytes)} to {size_text(report.file_bytes)}{rate}, {report.seconds:.1f} s"
     )
 
 
+def _outlier_lines(report: PlateReport) -> list[str]:
+    found = report.outliers
+    if not found:
+        return []
+    more = [f"  and {len(found) - _MOST_OUTLIERS} more, with --json"] if len(found) > _MOST_OUTLIERS else []
+    return ["worth a look, far from the other positions:", *(f"  {one}" for one in found[:_MOST_OUTLIERS]), *more]
+
+
 def _done_text(position: Position, done: Any) -> str:
     kept = ", was there" if done.unchanged else ""
+    psnr = done.summary()["roi_psnr"]
+    quality = "" if psnr is None else f", PSNR in the encoder's RoI {psnr['min']:.1f} to {psnr['max']:.1f} dB"
+    noise = "" if done.noise_sigma is None else f", camera noise {done.noise_sigma:.2f}"
     return (
         f"{position}: {done.frames} frames, {size_text(done.raw_bytes)} to {size_text(done.file_bytes)}, rate "
-        f"{done.rate:.1f}:1, RoI {done.roi_share:.1%}{kept}"
+        f"{done.rate:.1f}:1, RoI {done.roi_share:.1%}{quality}{noise}{kept}"
     )
 
 

@@ -85,12 +85,10 @@ def _check_errors(
         return
     squares = _squares(frame, decoded)
     counts = np.ones(frame.shape, np.bool_) if mask is None or not mask.any() else mask
-    if exact == "roi":
-        if mask is not None and squares[mask].any():
-            raise _unproven("its RoI is to be exact, and is not")
-        return
+    if exact == "roi" and mask is not None and squares[mask].any():
+        raise _unproven("its RoI is to be exact, and is not")
     reached = float(squares[counts].mean(dtype=np.float64))
-    if limit_mse is not None and reached > limit_mse * 10 ** (_DECIBELS / 10) + _SQUARES:
+    if exact is None and limit_mse is not None and reached > limit_mse * 10 ** (_DECIBELS / 10) + _SQUARES:
         raise _unproven(f"the squared error in its RoI is {reached:.3g}; at most {limit_mse:.3g} was asked for")
     stats = encoded.stats
     if stats.mse is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,8 +13,11 @@ from flowroi.live.spool import Spool
 from flowroi.pipeline import compress_movie
 from flowroi.plates.base import Plate, Position
 from flowroi.plates.compression import compress_plate
+from flowroi.plates.executor import run_tasks
 from flowroi.plates.report import PlateReport
 from flowroi.plates.router import archive_position
+from flowroi.plates.tally import Tally
+from flowroi.plates.tasks import Outcome, Task
 from flowroi.report.compression import CompressionReport
 from flowroi.sources.names import safe_stem, text_name
 
@@ -63,7 +66,12 @@ def finish(
         for name in names
     }
     name = safe_stem(text_name(plate_name or roots[0].resolve().name))
-    return compress_plate(Plate(name, roots[0], openers), target, settings, progress)
+    return compress_plate(Plate(name, roots[0], openers), target, settings, progress, executor=_here)
+
+
+def _here(tasks: Sequence[Task], _workers: int, tally: Tally) -> Generator[Outcome]:
+    """Run the tasks in this process: what is coded already is only copied, which processes would not do sooner."""
+    return run_tasks(tasks, 1, tally)
 
 
 def position_of(name: str) -> Position:

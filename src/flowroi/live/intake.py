@@ -6,8 +6,10 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 from flowroi.archives import container_of, format_of
+from flowroi.archives.create import ArchiveFormat
 from flowroi.errors import UnsupportedFormatError
 from flowroi.job import Settings
 from flowroi.live.crew import Crew
@@ -226,7 +228,8 @@ class Intake:
         self.naming = naming
         if naming.is_plate:
             plate_format = plate_format_of(self.target, self.settings.job.format, self.settings.job.codec)
-            self._container = "jp2" if plate_format == "jp2" else "j2k"
+            # Videos, the one format of plates that movies lack, are refused before.
+            self._container = container_of(cast("ArchiveFormat", plate_format))
         else:
             self._container = container_of(format_of(self.target, self.settings.job.format))
 

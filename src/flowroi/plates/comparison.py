@@ -8,10 +8,12 @@ from os import PathLike
 from pathlib import Path
 
 from flowroi.archives.plate import open_plate_archive
-from flowroi.comparison import Comparison, compare_with, reading_of
+from flowroi.comparison import Comparison, compare_with, reading_of, unread
 from flowroi.errors import FlowRoIError
 from flowroi.plates.base import Position
 from flowroi.plates.open import open_plate
+
+_METADATA = ("zarr.json", ".zgroup", ".zattrs", "plate.json", "COMPLETE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,8 @@ class PlateComparison:
     @property
     def all_safe(self) -> bool:
         """Whether the raw plate may be deleted as a whole."""
-        return not self.problems and bool(self.positions) and all(found.all_safe for _, found in self.positions)
+        compared = bool(self.positions) and all(found.all_safe for _, found in self.positions)
+        return compared and not (self.problems or self.kept)
 
 
 def compare_plate(
@@ -93,16 +96,16 @@ def compare_plate(
             except FlowRoIError as error:
                 problems[str(position)] = error.message
             done += 2 * entry["frames"]
-        for position in raw.positions:
-            if position not in plate.positions:
-                problems[str(position)] = "is in the raw plate, and was not archived"
+        missing = {str(p): "is in the raw plate, and was not archived" for p in raw.positions if p not in plate}
     kept = {file: why for _, one in found for file, why in one.kept}
     if problems:
         kept |= _around(found, problems, kept)
-    safe = tuple(file for _, one in found for file in one.safe if file not in kept)
-    return PlateComparison(
-        str(path), str(against), tuple(found), tuple(sorted(problems.items())), safe, tuple(kept.items())
-    )
+    read = [file for _, one in found for file in (*one.safe, *(file for file, _ in one.kept))]
+    # What tells the wells is no image.
+    kept |= {file: why for file, why in unread(Path(against), read) if file.name not in _METADATA}
+    safe = tuple(dict.fromkeys(file for _, one in found for file in one.safe if file not in kept))
+    told = tuple(sorted({**problems, **missing}.items()))
+    return PlateComparison(str(path), str(against), tuple(found), told, safe, tuple(kept.items()))
 
 
 def _around(
@@ -110,7 +113,7 @@ def _around(
 ) -> dict[Path, str]:
     """Return the files that a fault around the archives concerns: a plate that is damaged vouches for none."""
     positions = {str(position) for position, _ in found}
-    around = [f"{name}: {why}" for name, why in problems.items() if name not in positions and "archived" not in why]
+    around = [f"{name}: {why}" for name, why in problems.items() if name not in positions]
     if not around:
         return {}
     return {file: around[0] for _, one in found for file in one.safe if file not in kept}

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from flowroi.archives import open_archive
-from flowroi.archives.atomic import discard, hidden_beside, refuse_existing
+from flowroi.archives.atomic import hidden_beside, refuse_existing
 from flowroi.archives.manifest import sha256
 from flowroi.errors import FlowRoIError, InvalidParameterError, OutputExistsError
 from flowroi.job import Settings
@@ -18,23 +17,31 @@ from flowroi.output import refuse_overlap
 from flowroi.pipeline import compress_movie
 from flowroi.plan import Plan, finished_before, settings_of
 from flowroi.plates.base import Plate, Position
-from flowroi.plates.batch import concerns_all
+from flowroi.plates.executor import Executor, run_tasks
 from flowroi.plates.finished import finished_plate
 from flowroi.plates.record import is_marked_complete, write_durably, write_record
 from flowroi.plates.report import PlateReport
 from flowroi.plates.selection import chosen_positions
 from flowroi.plates.storage import PlateFormat, is_zarr, place_of, plate_format_of
+from flowroi.plates.tally import Tally
+from flowroi.plates.tasks import Outcome, Progress, Task, settings_at
 from flowroi.plates.workplace import Workplace, discard_displaced, refuse_foreign_plate
 from flowroi.report.compression import CompressionReport
-from flowroi.sources import Source
+from flowroi.resources import available_cores
 from flowroi.versions import codec_versions
 
-Progress = Callable[[int, int], None]
 # Positions that a dry run looks at.
 _SAMPLES = 3
 
 
-def compress_plate(plate: Plate, target: Path, settings: Settings, progress: Progress | None = None) -> PlateReport:
+def compress_plate(
+    plate: Plate,
+    target: Path,
+    settings: Settings,
+    progress: Progress | None = None,
+    *,
+    executor: Executor = run_tasks,
+) -> PlateReport:
     """Compress a plate into `NAME.ome.zarr`, or into a folder with an archive for each position.
 
     The plate appears at the target when it is complete. Until then it is a hidden folder beside it, in which finished
@@ -50,6 +57,8 @@ def compress_plate(plate: Plate, target: Path, settings: Settings, progress: Pro
         As of `compress`; of a folder of masks, each position has its own in the folder `A1_f0` within.
     progress : callable, optional
         Called with (frames done, frames in all); the latter is estimated from the positions opened until then.
+    executor : callable, default `run_tasks`
+        Runs the positions' tasks; the plate does not depend on it.
 
     Returns
     -------
@@ -71,7 +80,7 @@ def compress_plate(plate: Plate, target: Path, settings: Settings, progress: Pro
     if job.wells and job.skip_failed:
         raise InvalidParameterError("skip_failed finishes a plate, and wells asks for a part of one: give one of them")
     refuse_overlap(target, [plate.path, mask_folder(job.roi_method)])
-    run = _Run(plate, target, plate_format, chosen, settings, progress)
+    run = _Run(plate, target, plate_format, chosen, settings, progress, executor)
     return run.predict() if job.dry_run else run.write()
 
 
@@ -86,6 +95,7 @@ class _Run:
         chosen: tuple[Position, ...],
         settings: Settings,
         progress: Progress | None,
+        executor: Executor,
     ) -> None:
         self.plate, self.target, self.format, self.chosen = plate, target, plate_format, chosen
         # The format is written down as it is, so that naming it and not naming it are the same command; of videos the
@@ -94,11 +104,11 @@ class _Run:
         self.settings = replace(settings, job=replace(settings.job, format=named, wells=(), skip_failed=False))
         self.job = settings.job
         self.progress = progress
+        self.executor = executor
         self.started = time.perf_counter()
         self.done: dict[Position, CompressionReport] = {}
         self.digests: dict[Position, str] = {}
         self.failed: dict[Position, FlowRoIError] = {}
-        self.frames_done = 0
 
     def write(self) -> PlateReport:
         job, finished = self.job, is_marked_complete(self.target)
@@ -120,8 +130,7 @@ class _Run:
             well_by_well=bool(job.wells),
             overwrite=job.overwrite,
         ) as work:
-            for position in self.chosen:
-                self._do(position, work)
+            self._do_all(work)
             whole = not job.wells and bool(self.done) and (not self.failed or job.skip_failed)
             if whole:
                 self._finish(work)
@@ -137,65 +146,32 @@ class _Run:
             place = hidden_beside(self.target, f".{place_of(position, self.format).replace('/', '_')}")
             with self.plate.open(position) as movie:
                 report = compress_movie(movie, place, self._settings_at(position, overwrite=True))
-            self.done[position] = replace(report, target=str(self.target / place_of(position, self.format)))
+            report = replace(report, target=str(self.target / place_of(position, self.format)))
+            self.done[position] = report.condensed()
         whole = self._report(finished=False, kept_in=None)
         note = f"predicted from {len(sample)} of {len(self.chosen)} positions: {', '.join(map(str, sample))}"
         return replace(whole, dry_run=True, warnings=(*whole.warnings, note))
 
-    def _do(self, position: Position, work: Workplace) -> None:
-        """Compress one position, unless it is finished; what is wrong with it alone does not stop the others."""
-        place = work.place(position)
-        try:
-            with self.plate.open(position) as movie:
-                report = self._compressed(movie, position, place, work)
-        except FlowRoIError as error:
-            if concerns_all(error):
-                raise
-            self.failed[position] = error
-            return
-        # A movie may have a hundred thousand frames, and a plate a thousand movies.
-        self.done[position] = replace(report, per_frame=())
-        self.frames_done += report.frames
-
-    def _compressed(self, movie: Source, position: Position, place: Path, work: Workplace) -> CompressionReport:
-        settings = self._settings_at(position, overwrite=self.job.overwrite or not work.in_place)
-        started = time.perf_counter()
-        manifest = self._kept(place, Plan(movie, settings), hidden=not work.in_place)
-        if manifest is not None:
-            seconds = time.perf_counter() - started
-            self.digests[position] = manifest["digest"]
-            self._tell(len(movie), len(movie))
-            return CompressionReport.of_manifest(manifest, str(movie.path), place, seconds)
-        report = compress_movie(movie, place, settings, self._tell)
-        with open_archive(place) as archive:
-            self.digests[position] = archive.manifest["digest"]
-        return report
-
-    def _kept(self, place: Path, plan: Plan, *, hidden: bool) -> dict[str, Any] | None:
-        """Return the manifest of a position that is finished already; in the hidden folder, any other is dropped."""
-        if self.job.overwrite and not hidden:
-            return None
-        try:
-            manifest = finished_before(place, plan)
-        except OutputExistsError:
-            if not hidden:
-                raise
-            discard(place)
-            return None
-        versions = codec_versions()
-        if (
-            manifest is not None
-            and hidden
-            and (manifest["flowroi"], manifest["codecs"])
-            != (
-                versions.pop("flowroi"),
-                versions,
-            )
-        ):
-            # Another release may code otherwise: the plate is to be as if it was made in one go.
-            discard(place)
-            return None
-        return manifest
+    def _do_all(self, work: Workplace) -> None:
+        """Compress every position that is not finished; what is wrong with one alone does not stop the others."""
+        job, hidden = self.job, not work.in_place
+        settings = replace(self.settings, job=replace(self.settings.job, overwrite=job.overwrite or hidden))
+        tasks = [
+            Task(position, self.plate.openers[position], work.place(position), settings, hidden)
+            for position in self.chosen
+        ]
+        tally = Tally(len(tasks), self.progress)
+        found: dict[Position, Outcome] = {}
+        with closing(self.executor(tasks, job.workers or available_cores(), tally)) as outcomes:
+            for outcome in outcomes:
+                found[outcome.position] = outcome
+        # In plate order, whichever was done first.
+        for position in self.chosen:
+            outcome = found[position]
+            if outcome.error is not None:
+                self.failed[position] = outcome.error
+            elif outcome.report is not None and outcome.digest is not None:
+                self.done[position], self.digests[position] = outcome.report, outcome.digest
 
     def _finish(self, work: Workplace) -> None:
         """Put everything around the archives, the record last but one and the mark of completeness last."""
@@ -254,7 +230,8 @@ class _Run:
             self.plate.positions,
             skip_failed=self.job.skip_failed or bool(self.job.wells),
         )
-        for position in self.chosen:
+        tally = Tally(len(self.chosen), self.progress)
+        for number, position in enumerate(self.chosen):
             if position in archive.skipped:
                 if self.job.wells:
                     raise OutputExistsError(
@@ -268,39 +245,20 @@ class _Run:
                 manifest = finished_before(place, Plan(movie, settings))
                 if manifest is None:
                     raise OutputExistsError("the archive is gone; make the plate anew", path=place)
-                self.done[position] = replace(
-                    CompressionReport.of_manifest(manifest, str(movie.path), place, 0.0), per_frame=()
-                )
-                self._tell(len(movie), len(movie))
-                self.frames_done += len(movie)
+                report = CompressionReport.of_manifest(manifest, str(movie.path), place, 0.0)
+                self.done[position] = report.condensed()
+                tally.note(number, report)
         discard_displaced(self.target)
-        report = self._report(finished=True, kept_in=None)
+        whole = self._report(finished=True, kept_in=None)
         notes = [f"finished without {position}, which failed" for position in archive.skipped]
-        return replace(report, unchanged=True, warnings=(*report.warnings, *notes))
+        return replace(whole, unchanged=True, warnings=(*whole.warnings, *notes))
 
     def _settings_at(self, position: Position, *, overwrite: bool) -> Settings:
-        """Return the settings of one position's movie."""
-        job = replace(self.settings.job, overwrite=overwrite)
-        masks = mask_folder(job.roi_method)
-        if masks is not None:
-            own = masks / str(position)
-            if not own.is_dir():
-                raise InvalidParameterError(
-                    f"there are no masks for {position}: expected them in a folder {own.name} within", path=masks
-                )
-            job = replace(job, roi_method=str(own))
-        return replace(self.settings, job=job)
+        job = replace(self.job, overwrite=overwrite)
+        return settings_at(position, replace(self.settings, job=job), threads=job.workers)
 
     def _settings_record(self) -> dict[str, Any]:
         return settings_of(self.settings, ())
-
-    def _tell(self, done: int, total: int) -> None:
-        if self.progress is None:
-            return
-        behind = len(self.done) + len(self.failed)
-        mean = (self.frames_done + total) / (len(self.done) + 1)
-        ahead = round(mean * (len(self.chosen) - behind - 1))
-        self.progress(self.frames_done + done, self.frames_done + total + ahead)
 
     def _report(self, *, finished: bool, kept_in: str | None) -> PlateReport:
         chosen = set(self.chosen)
@@ -314,5 +272,6 @@ class _Run:
             finished=finished,
             kept_in=kept_in,
             seconds=time.perf_counter() - self.started,
+            asked=len(self.chosen),
             warnings=self.plate.warnings,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from flowroi.errors import UnsupportedFormatError
 from flowroi.plates.base import Plate, Position, Positions, normal_well
 from flowroi.plates.listing import check_inside, entries_of, files_below, is_movie_file
 from flowroi.plates.opening import movie_opener
+from flowroi.sources.folder import image_names
 from flowroi.sources.names import safe_stem, text_name
 
 # Rows up to P: a plate of 384 wells. What stands for a well without a pattern must be sure.
@@ -57,10 +58,11 @@ def wells_in(folder: Path) -> Wells:
         if position is not None:
             found.append((name, position))
         elif _ROW.fullmatch(name) and not (folder / name).is_symlink():
-            columns = [column for column in entries_of(folder / name)[0] if _COLUMN.fullmatch(column)]
+            below = entries_of(folder / name)[0]
+            columns = [column for column in below if _COLUMN.fullmatch(column)]
             wells = ((f"{name}/{column}", normal_well(name + column)) for column in columns)
             found += [(where, Position(well)) for where, well in wells if well is not None]
-            others += [] if columns else [name]
+            others += [f"{name}/{column}" for column in below if column not in columns] if columns else [name]
         else:
             others.append(name)
     for name in files:
@@ -87,12 +89,22 @@ def plate_of_wells(folder: Path, wells: Wells, *, pattern: str | None, channel: 
     Raises
     ------
     UnsupportedFormatError
-        If two names stand for the same well and field, or lead out of the folder through a link.
+        If two names stand for the same well and field, lead out of the folder through a link, or it is not clear
+        which images are meant: some stand beside the wells (and no pattern tells), or beside the fields of a well.
     """
+    beside = images_beside(folder, wells) if pattern is None else []
+    if beside:
+        raise UnsupportedFormatError(
+            f"{_shown(beside)} beside {_shown([where for where, _ in wells.found])}: a movie, or a plate? Nothing was "
+            "read: take out what is not meant, or give --pattern; with a group (?P<time>...) alone it orders the "
+            "images of the movie, with (?P<well>...) and a / in it, it finds those of the plate",
+            path=folder,
+        )
     positions = Positions(folder)
+    left_out: list[str] = []
     for where, position in wells.found:
         check_inside(folder, where)
-        for path, field in _fields(folder, where, position.field):
+        for path, field in _fields(folder, where, position.field, left_out):
             at = Position(position.well, field)
             # It orders images; a file is a movie already.
             own = pattern if (folder / path).is_dir() else None
@@ -100,14 +112,25 @@ def plate_of_wells(folder: Path, wells: Wells, *, pattern: str | None, channel: 
             positions.add(at, path, opener)
     warnings = []
     if wells.others:
-        shown = ", ".join(text_name(name) for name in wells.others[:_MAX_TOLD])
-        more = f" and {len(wells.others) - _MAX_TOLD} more" if len(wells.others) > _MAX_TOLD else ""
-        warnings.append(f"not named as wells, left out: {shown}{more}")
+        warnings.append(f"not named as wells, left out: {_shown(wells.others)}")
+    if left_out:
+        warnings.append(f"not named as fields, left out: {_shown(left_out)}")
     return Plate(safe_stem(text_name(folder.resolve().name)), folder, positions.openers, tuple(warnings))
 
 
-def _fields(plate: Path, where: str, field: int) -> Iterator[tuple[str, int]]:
-    """Yield the movies of a well, relative to the plate, each with its field."""
+def images_beside(folder: Path, wells: Wells) -> list[str]:
+    """Return the images that stand in a folder beside its wells and are none of them."""
+    found = {name for name, _ in wells.found}
+    return [name for name in image_names(folder) if name not in found]
+
+
+def holds_images(path: Path) -> bool:
+    """Whether there is an image or a movie at a path, or anywhere below it."""
+    return not path.is_dir() or bool(files_below(path, deep=True))
+
+
+def _fields(plate: Path, where: str, field: int, left_out: list[str]) -> Iterator[tuple[str, int]]:
+    """Yield the movies of a well, relative to the plate, each with its field; name what else holds images."""
     path = plate / where
     if not path.is_dir():
         yield where, field
@@ -119,7 +142,16 @@ def _fields(plate: Path, where: str, field: int) -> Iterator[tuple[str, int]]:
     if _holds_archive(files):
         # An archive in a folder, whatever is in it: one movie.
         yield where, field
-    elif fields and not images:
+        return
+    if fields and images:
+        raise UnsupportedFormatError(
+            f"{_shown(images)} beside the fields {_shown([name for name, _ in fields])}: which are the well's movies? "
+            "Nothing was read: take the others out, or put them into a field of their own",
+            path=path,
+        )
+    known = {name for name, _ in fields}
+    left_out += [f"{where}/{name}" for name in folders if name not in known and holds_images(path / name)]
+    if fields:
         for name, number in fields:
             check_inside(plate, f"{where}/{name}")
             yield from _only_movie(plate, f"{where}/{name}", number)
@@ -161,6 +193,11 @@ def _named(name: str) -> Position | None:
     match = _WELL.fullmatch(name)
     well = normal_well(match[1]) if match else None
     return None if match is None or well is None else Position(well, int(match[2] or 0))
+
+
+def _shown(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MAX_TOLD} more" if len(names) > _MAX_TOLD else ""
+    return ", ".join(text_name(name) for name in names[:_MAX_TOLD]) + more
 
 
 def _holds_archive(files: list[str]) -> bool:

@@ -13,9 +13,10 @@ from flowroi.plates.listing import MOVIE_SUFFIXES, check_inside
 from flowroi.plates.opening import movie_opener
 from flowroi.plates.router import Coordinates, NamePattern
 from flowroi.sources.base import Source
+from flowroi.sources.files import located
 from flowroi.sources.image_file import suffix_of
 from flowroi.sources.names import safe_stem, text_name
-from flowroi.sources.ordering import Ordering, order_by_times
+from flowroi.sources.ordering import Ordering, channel_order, order_by_times
 
 _WELL = r"(?P<well>[A-P][0-9]{1,2}|A[A-F][0-9]{2})"
 _FIELD, _CHANNEL, _TIME = "(?:f|F|s|S|field|site|point|Point)", "(?:c|C|ch|w|channel)", "(?:t|T|time)"
@@ -108,18 +109,19 @@ def plate_of_names(
     warnings = []
     if len(matched) < len(names):
         warnings.append(f"{len(names) - len(matched)} of {len(names)} files do not match the pattern: left out")
-    plate = _one_plate(matched)
+    plate = _one_plate(folder, matched)
     wells = {found.position for found in matched.values()}
-    matched, used = _one_channel(matched, channel, warnings)
+    matched, used = _one_channel(folder, matched, channel, warnings)
     grouped: dict[Position, dict[str, Coordinates]] = {position: {} for position in wells}
     for name, found in matched.items():
         check_inside(folder, name)
         grouped[found.position][name] = found
     positions = Positions(folder)
     for position, files in sorted(grouped.items()):
-        _check_others(position, files, pattern)
-        for where, opener in _movies(folder, position, files, None if used else channel, max_pixels, pattern):
-            positions.add(position, where, opener)
+        _check_others(folder, position, files, pattern)
+        with located(folder):
+            for where, opener in _movies(folder, position, files, None if used else channel, max_pixels, pattern):
+                positions.add(position, where, opener)
     if pattern.tells_time:
         warnings += _uneven_lengths(grouped)
     name = safe_stem(text_name(plate or folder.resolve().name))
@@ -166,28 +168,31 @@ def _missing_channel(folder: Path, position: Position) -> Source:
     )
 
 
-def _one_plate(matched: Mapping[str, Coordinates]) -> str:
+def _one_plate(folder: Path, matched: Mapping[str, Coordinates]) -> str:
     plates = sorted({found.plate for found in matched.values()})
     if len(plates) > 1:
         shown = ", ".join(text_name(plate) for plate in plates[:5])
         raise UnsupportedFormatError(
             f"the names tell {len(plates)} plates ({shown}): put the one that is wanted into --pattern, or give each a "
-            "folder; nothing was read"
+            "folder; nothing was read",
+            path=folder,
         )
     return plates[0]
 
 
 def _one_channel(
-    matched: dict[str, Coordinates], channel: int | None, warnings: list[str]
+    folder: Path, matched: dict[str, Coordinates], channel: int | None, warnings: list[str]
 ) -> tuple[dict[str, Coordinates], bool]:
     """Keep the files of one channel, where the names tell channels apart."""
-    values = sorted({found.channel for found in matched.values()}, key=lambda v: (len(v), v))
+    values = sorted({found.channel for found in matched.values()}, key=channel_order)
     if len(values) == 1:
         return matched, False
     shown = ", ".join(text_name(value) or "none" for value in values[:8])
     if channel is None:
         raise UnsupportedFormatError(
-            f"the names tell {len(values)} channels ({shown}); choose one: --channel 0 to {len(values) - 1}"
+            f"the names tell {len(values)} channels ({shown}); nothing was read: choose one, --channel 0 to "
+            f"{len(values) - 1}",
+            path=folder,
         )
     if channel >= len(values):
         raise InvalidParameterError(f"channel is {channel}; the names tell {len(values)}: {shown}")
@@ -195,7 +200,7 @@ def _one_channel(
     return {name: found for name, found in matched.items() if found.channel == values[channel]}, True
 
 
-def _check_others(position: Position, files: Mapping[str, Coordinates], pattern: NamePattern) -> None:
+def _check_others(folder: Path, position: Position, files: Mapping[str, Coordinates], pattern: NamePattern) -> None:
     """Refuse a group that is no coordinate of ours (a plane, say) and varies within a movie."""
     columns = zip(*(pattern.values_of_others(name) for name in files), strict=True)
     for group, column in zip(pattern.others, columns, strict=False):
@@ -204,7 +209,8 @@ def _check_others(position: Position, files: Mapping[str, Coordinates], pattern:
             shown = ", ".join(text_name(value) for value in values[:5])
             raise UnsupportedFormatError(
                 f"{position}: the names tell {len(values)} values of {group} ({shown}), and a movie has one: put the "
-                "one that is wanted into --pattern; nothing was read"
+                "one that is wanted into --pattern; nothing was read",
+                path=folder,
             )
 
 

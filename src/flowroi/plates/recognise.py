@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from flowroi.errors import FlowRoIError
-from flowroi.plates.folder import wells_in
+from flowroi.plates.folder import holds_images, images_beside, wells_in
 from flowroi.plates.listing import entries_of, files_below
 from flowroi.plates.ome_zarr import is_plate_group, is_zarr_group
 from flowroi.plates.pattern import known_scheme, positions_in
@@ -19,7 +19,8 @@ def is_plate(path: str | os.PathLike[str], pattern: str | None = None) -> bool:
 
     It is one if it is an OME-Zarr plate; a folder of wells (folders, or movies, named as wells, and no other images
     beside them); a folder of images whose names follow an instrument's scheme and tell several positions; or a folder
-    in which `pattern` finds several positions. A plain folder of images is a movie.
+    in which `pattern` tells wells, and not one movie alone. A plain folder of images is a movie. Images with wells of
+    images beside them may be either; that counts as a plate, and `open_plate` refuses it.
 
     Parameters
     ----------
@@ -43,8 +44,8 @@ def is_plate(path: str | os.PathLike[str], pattern: str | None = None) -> bool:
             return False
         named = named_pattern(pattern)
         if named is not None:
-            return len(positions_in(files_below(folder, deep=is_deep(pattern)), named)) > 1
-        return _holds_wells(folder) or (pattern is None and instrument_of(folder) is not None)
+            return _finds_a_plate(folder, named, deep=is_deep(pattern))
+        return _holds_wells(folder, pattern) or (pattern is None and instrument_of(folder) is not None)
     except (FlowRoIError, OSError, ValueError):
         # What is wrong with it is told when it is opened.
         return False
@@ -72,7 +73,23 @@ def instrument_of(folder: Path) -> NamePattern | None:
     return scheme if scheme is not None and len(positions_in(names, scheme)) > 1 else None
 
 
-def _holds_wells(folder: Path) -> bool:
+def _finds_a_plate(folder: Path, pattern: NamePattern, *, deep: bool) -> bool:
+    """Whether a pattern that tells wells finds more than one movie in a folder of images, or cannot be followed."""
+    try:
+        count = len(positions_in(files_below(folder, deep=deep), pattern))
+    except FlowRoIError:
+        # It was meant for wells: `open_plate` says what is wrong with it, a reader of movies would ask for a time.
+        return True
+    return count != 1 or deep or not pattern.tells_time
+
+
+def _holds_wells(folder: Path, pattern: str | None) -> bool:
     wells = wells_in(folder)
-    # Images beside the wells: a movie with folders in it, perhaps.
-    return bool(wells.found) and set(image_names(folder)) <= {name for name, _ in wells.found}
+    if pattern is not None and not any((folder / where).is_dir() for where, _ in wells.found):
+        # It orders images, and would have no meaning for files that are a movie each.
+        return False
+    if not wells.found or not images_beside(folder, wells):
+        return bool(wells.found)
+    # A movie with folders in it; or, if these hold images, perhaps a plate with an overview: it is not for us to drop
+    # either, and opening it as a plate says so. A pattern that orders images tells that it is a movie.
+    return pattern is None and any(holds_images(folder / where) for where, _ in wells.found)

@@ -8,7 +8,13 @@ from typing import Any
 
 from flowroi.errors import FlowRoIError
 from flowroi.plates.base import Position
+from flowroi.plates.outliers import Outlier, as_dict, outliers_of
 from flowroi.report.compression import CompressionReport
+
+_OF_POSITION = (
+    *("target", "frames", "raw_bytes", "stored_bytes", "file_bytes", "frame_bytes", "rate", "roi_share"),
+    *("roi_confidence", "roi_psnr", "noise_sigma", "seconds", "unchanged", "warnings"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +27,7 @@ class PlateReport:
     format : str
         Of the archives: "ome-zarr", "ome-zarr-0.4", "ome-tiff", "jp2" or "mkv".
     done : tuple of (Position, CompressionReport)
-        What is finished, without the reports of single frames; `unchanged` where it was there before.
+        What is finished, with the reports of single frames condensed; `unchanged` where it was there before.
     failed : tuple of (Position, FlowRoIError)
         What could not be compressed, and why.
     remaining : tuple of Position
@@ -31,6 +37,8 @@ class PlateReport:
     kept_in : str or None
         Where finished positions of an unfinished plate are kept.
     seconds : float
+    asked : int
+        Positions that were to be compressed. A dry run tries some of them: `done`.
     dry_run, unchanged : bool
         See `CompressionReport`.
     warnings : tuple of str
@@ -46,6 +54,7 @@ class PlateReport:
     finished: bool
     kept_in: str | None
     seconds: float
+    asked: int
     dry_run: bool = False
     unchanged: bool = False
     warnings: tuple[str, ...] = ()
@@ -76,8 +85,24 @@ class PlateReport:
         stored = sum(report.stored_bytes for _, report in self.done)
         return self.raw_bytes / stored if stored else None
 
+    @property
+    def predicted_bytes(self) -> int:
+        """Of all positions asked for, if the others are like those that were tried."""
+        return round(self.file_bytes * self.asked / max(1, len(self.done)))
+
+    @property
+    def predicted_seconds(self) -> float:
+        """Likewise."""
+        return sum(report.seconds for _, report in self.done) * self.asked / max(1, len(self.done))
+
+    @property
+    def outliers(self) -> tuple[Outlier, ...]:
+        """What is worth a look, the farthest from usual first; none in a prediction, which is of a few positions."""
+        return () if self.dry_run else outliers_of(self.done)
+
     def summary(self) -> dict[str, Any]:
         """Return the report ready for JSON, a short entry a position."""
+        predicted = {"file_bytes": self.predicted_bytes, "seconds": self.predicted_seconds} if self.dry_run else None
         return {
             "source": self.source,
             "target": self.target,
@@ -90,31 +115,26 @@ class PlateReport:
             "rate": self.rate,
             "seconds": self.seconds,
             "kept_in": self.kept_in,
-            "done": [
-                {
-                    **_place(position),
-                    "target": report.target,
-                    "frames": report.frames,
-                    "raw_bytes": report.raw_bytes,
-                    "file_bytes": report.file_bytes,
-                    "rate": report.rate,
-                    "roi_share": report.roi_share,
-                    "unchanged": report.unchanged,
-                    "warnings": list(report.warnings),
-                }
-                for position, report in self.done
-            ],
+            "done": [_of_position(position, report) for position, report in self.done],
             "failed": [
                 {**_place(position), "path": error.path, "frame": error.frame, "message": error.message}
                 for position, error in self.failed
             ],
             "remaining": [_place(position) for position in self.remaining],
+            "positions": self.asked,
+            "predicted": predicted,
+            "outliers": [as_dict(outlier) for outlier in self.outliers],
             "warnings": list(self.warnings),
         }
 
     def to_json(self) -> str:
         """Return the summary as one line of strict JSON."""
         return json.dumps({"type": self.kind, **self.summary()}, allow_nan=False)
+
+
+def _of_position(position: Position, report: CompressionReport) -> dict[str, Any]:
+    known = report.summary()
+    return {**_place(position), **{name: known[name] for name in _OF_POSITION}}
 
 
 def _place(position: Position) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -13,6 +15,7 @@ PlateFormat = Literal["ome-zarr", "ome-zarr-0.4", "ome-tiff", "jp2", "mkv"]
 PLATE_FORMATS: tuple[str, ...] = get_args(PlateFormat)
 # Archives side by side in a folder, by the end of their names; a JP2 archive is a folder.
 _SUFFIXES = {"ome-tiff": ".ome.tif", "jp2": "", "mkv": ".mkv"}
+_ARCHIVE = re.compile(r"[A-Z]{1,2}[1-9][0-9]?_f[0-9]{1,5}(\.ome\.tif|\.mkv)?")
 
 
 def plate_format_of(target: Path, asked: str | None, codec: str) -> PlateFormat:
@@ -88,3 +91,18 @@ def folders_of(plate_format: PlateFormat, positions: tuple[Position, ...]) -> li
     rows = dict.fromkeys(position.row for position in positions)
     wells = dict.fromkeys(f"{position.row}/{position.column}" for position in positions)
     return [*rows, *wells]
+
+
+def archives_in(folder: Path) -> Iterator[Path]:
+    """Yield what is named as the archive of a position, whatever the format; nothing is opened.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be listed.
+    """
+    for path in sorted(folder.iterdir()):
+        if _ARCHIVE.fullmatch(path.name):
+            yield path
+    for path in sorted(folder.glob("[A-Z]*/[1-9]*/[0-9]*/manifest.json")):
+        yield path.parent

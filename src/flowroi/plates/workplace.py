@@ -6,7 +6,6 @@ command to go on with.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import re
@@ -15,8 +14,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from flowroi.archives.atomic import PART, discard, hidden_beside, hold, sync
+from flowroi.archives.atomic import NO_LOCKS, PART, discard, hidden_beside, hold, sync
 from flowroi.archives.manifest import COMPLETE_NAME
+from flowroi.archives.ownership import refuse_foreign
 from flowroi.archives.rename import exchange, rename_to_new
 from flowroi.errors import OutputExistsError, printable
 from flowroi.plates.base import Position
@@ -33,8 +33,8 @@ _OURS = re.compile(
     r"|[A-Z]{1,2}(/[0-9]{1,2}(/[0-9]{1,5})?)?",
     re.DOTALL,
 )
-# What file systems without locks answer: then nobody is locked out.
-_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
+
+_POSITION = re.compile(r"[A-Z]{1,2}[0-9]{1,2}_f[0-9]{1,5}|[A-Z]{1,2}/[0-9]{1,2}/[0-9]{1,5}")
 
 
 class Workplace:
@@ -109,6 +109,8 @@ class Workplace:
                 sync(self.root / folder)
         if not self.in_place:
             if self._overwrite and os.path.lexists(self.target):
+                # Hours may have passed since it was looked at.
+                refuse_foreign_plate(self.target)
                 exchange(self.root, self.target)
                 sync(self.target.parent)
                 discard(self.root)
@@ -188,13 +190,17 @@ def refuse_foreign_plate(target: Path) -> None:
             "nothing was written: choose another name, or remove it yourself",
             path=target,
         )
-    foreign = next((name for name in _names_around(target) if not _OURS.fullmatch(name)), None)
+    names = list(_names_around(target))
+    foreign = next((name for name in names if not _OURS.fullmatch(name)), None)
     if foreign is not None:
         raise OutputExistsError(
             f"the folder holds {printable(foreign)!r}, which is not of a plate of ours; not replaced, nothing was "
             "written: choose another name, or remove it yourself",
             path=target,
         )
+    for name in names:
+        if _POSITION.fullmatch(name):
+            refuse_foreign(target / name)
 
 
 def _names_around(target: Path) -> Iterator[str]:
@@ -220,7 +226,7 @@ def _lock(folder: Path, *, shared: bool) -> int:
             "another process is writing this plate; nothing was written: wait for it, or stop it", path=folder
         ) from error
     except OSError as error:
-        if error.errno not in _NO_LOCKS:
+        if error.errno not in NO_LOCKS:
             os.close(handle)
             raise
     return handle

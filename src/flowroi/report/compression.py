@@ -6,7 +6,7 @@ import json
 import math
 import statistics
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,8 @@ class CompressionReport:
         The camera's noise as it was measured, grey levels, where the target was a noise.
     unchanged : bool
         The archive was there already, made by the same settings from the same input, and intact: nothing was written.
+    spreads : dict or None
+        What is known of frames that are not in `per_frame`, by `condensed`.
     """
 
     source: str
@@ -75,6 +77,7 @@ class CompressionReport:
     rate_control: str | None = None
     noise_sigma: float | None = None
     unchanged: bool = False
+    spreads: dict[str, dict[str, Any] | None] | None = None
 
     @classmethod
     def of_manifest(cls, manifest: dict[str, Any], source: str, target: Path, seconds: float) -> CompressionReport:
@@ -109,10 +112,16 @@ class CompressionReport:
 
     def summary(self) -> dict[str, Any]:
         """Return the report with its frames put into `frame_bytes`, `roi_psnr` (dB), `steps`: least, median, most."""
-        content = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "per_frame"}
+        left_out = ("per_frame", "spreads")
+        content = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in left_out}
+        return {**content, "warnings": list(self.warnings), **(self.spreads or self._spreads())}
+
+    def condensed(self) -> CompressionReport:
+        """Return the report without its frames, and with the same summary: they may be a hundred thousand."""
+        return replace(self, per_frame=(), spreads=self.spreads or self._spreads())
+
+    def _spreads(self) -> dict[str, dict[str, Any] | None]:
         return {
-            **content,
-            "warnings": list(self.warnings),
             "frame_bytes": _spread([frame.size_bytes for frame in self.per_frame]),
             "roi_confidence": _spread([f.roi.confidence for f in self.per_frame if f.roi.confidence is not None]),
             "roi_psnr": _spread([frame.roi_psnr for frame in self.per_frame if frame.roi_psnr is not None]),

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from flowroi.errors import UnsupportedFormatError
 from flowroi.extras import need
+from flowroi.resources import ordinary_scheduling
 
 Frame = npt.NDArray[Any]
 SequenceCodec = Literal["av1", "hevc"]
@@ -162,12 +163,15 @@ def settings_for(filling: float) -> str:
 
 
 def open_encoder(layout: VideoLayout, crf: float, interval_s: Fraction, *, in_band: bool = False) -> Any:
-    """Return an encoder by itself (a PyAV codec context), its parameter sets within its packets or beside them."""
+    """Return an open encoder (a PyAV codec context), its parameter sets within its packets or beside them."""
     context = need("av", extra="video").CodecContext.create(ENCODERS[layout.codec], "w")
     context.options = layout.options(crf)
     if not in_band:
         context.flags |= _GLOBAL_HEADER
-    return configured(context, layout, interval_s)
+    configured(context, layout, interval_s)
+    with ordinary_scheduling():
+        context.open()
+    return context
 
 
 def open_decoder(layout: SequenceFormat, encoder: Any) -> Any:

@@ -14,7 +14,6 @@ import numpy.typing as npt
 
 from flowroi.archives.atomic import refuse_existing
 from flowroi.archives.manifest import sha256
-from flowroi.archives.ownership import refuse_foreign
 from flowroi.archives.video_file import interval_of
 from flowroi.archives.video_writer import VideoWriter, format_of_video
 from flowroi.codec.encoder import ROUNDING_NOISE
@@ -22,10 +21,8 @@ from flowroi.errors import InvalidParameterError
 from flowroi.extras import need
 from flowroi.job import Settings
 from flowroi.losses import Losses
-from flowroi.masks import mask_folder
-from flowroi.output import check_target, refuse_overlap
 from flowroi.params import EncodeParams
-from flowroi.plan import Plan, finished_before
+from flowroi.plan import Plan, prepare
 from flowroi.provenance import gaps_of, layout_of, roi_settings
 from flowroi.report.compression import CompressionReport, FrameReport, roi_warnings, size_on_disk
 from flowroi.resources import available_cores, opencv_threads
@@ -55,24 +52,15 @@ def compress_sequence(
     progress: Callable[[int, int], None] | None,
 ) -> CompressionReport:
     """Do what `compress_movie` does with the codecs of videos; see there."""
-    started = time.perf_counter()
     _check(target, settings)
     need("av", extra="video")
-    job = settings.job
-    inputs = [opened.path, mask_folder(job.roi_method)]
-    refuse_overlap(target, inputs)
-    plan = Plan(opened, settings)
-    if not (job.dry_run or job.overwrite):
-        manifest = finished_before(target, plan)
-        if manifest is not None:
-            Work.clear_away(target)
-            seconds = time.perf_counter() - started
-            return CompressionReport.of_manifest(manifest, str(opened.path or opened.name), target, seconds)
-    check_target(target, inputs=inputs, overwrite=job.overwrite, replaceable=("*",))
-    refuse_foreign(target)
+    plan, finished = prepare(opened, target, settings)
+    if finished is not None:
+        Work.clear_away(target)
+        return finished
     with opencv_threads(1):
         run = _Run(opened, target, settings, plan, progress)
-        return run.predict() if job.dry_run else run.write()
+        return run.predict() if settings.job.dry_run else run.write()
 
 
 def _check(target: Path, settings: Settings) -> None:

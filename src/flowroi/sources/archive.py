@@ -62,6 +62,7 @@ class ArchiveSource(Source):
             gaps=[Gap(**gap) for gap in manifest["gaps"]],
             losses=Losses.from_manifest(manifest),
             warnings=manifest["warnings"],
+            left_out="the masks that were kept with the frames" if manifest["masks_kept"] else None,
         )
 
     @classmethod

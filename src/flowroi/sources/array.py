@@ -44,7 +44,13 @@ class ArraySource(Source):
     """
 
     def __init__(
-        self, array: npt.NDArray[Any], *, max_pixels: int, path: Path | None = None, file: InputFile | None = None
+        self,
+        array: npt.NDArray[Any],
+        *,
+        max_pixels: int,
+        path: Path | None = None,
+        file: InputFile | None = None,
+        left_out: str | None = None,
     ) -> None:
         self._file = file
         with located(path):
@@ -68,6 +74,7 @@ class ArraySource(Source):
             shape=(movie.shape[0], movie.shape[1], movie.shape[2]),
             dtype=dtype,
             frame_names=numbered_names(movie.shape[0]),
+            left_out=left_out,
         )
 
     @classmethod
@@ -83,12 +90,14 @@ class ArraySource(Source):
         """
         file = InputFile.find(path)
         with located(path):
-            _check_npy_header(file, max_pixels)
+            behind = file.size_bytes - _checked_npy_bytes(file, max_pixels)
             try:
                 array = np.load(path, mmap_mode="r", allow_pickle=False)
             except (ValueError, EOFError) as error:
                 raise CorruptDataError(f"cannot be read as a .npy file ({error}): copy it again") from error
-        return cls(array, max_pixels=max_pixels, path=path, file=file)
+        # numpy.save may have been called more than once with the same open file.
+        left_out = f"{behind} bytes behind the array" if behind else None
+        return cls(array, max_pixels=max_pixels, path=path, file=file, left_out=left_out)
 
     def _read(self, t: int) -> Frame:
         if self._movie is None:
@@ -118,8 +127,8 @@ class ArraySource(Source):
         self._movie = None
 
 
-def _check_npy_header(file: InputFile, max_pixels: int) -> None:
-    """Compare what the header promises with the size of the file, before it is mapped."""
+def _checked_npy_bytes(file: InputFile, max_pixels: int) -> int:
+    """Return how many bytes of the file the header accounts for, which must be there before it is mapped."""
     with file.open() as handle:
         try:
             version = np.lib.format.read_magic(handle)
@@ -145,3 +154,4 @@ def _check_npy_header(file: InputFile, max_pixels: int) -> None:
             f"{there} of {frames} frames are there: {file.size_bytes} of {needed} bytes; the movie was not shortened "
             "silently: copy the file again"
         )
+    return needed

@@ -197,6 +197,13 @@ class Source(ABC):
         """Every file that the frames come from, in the order of `provenance`."""
         return tuple(file.path for file in self._files())
 
+    @property
+    def to_spare(self) -> tuple[Path, ...]:
+        """What no output may replace, lie in or hold: the input, and the files beside it that it names."""
+        if self.path is None:
+            return ()
+        return (self.path,) if self.path.is_dir() else tuple({self.path: None, **dict.fromkeys(self.files)})
+
     def provenance(self) -> list[dict[str, Any]]:
         """Name, size and SHA-256 of every file that the frames come from; reads them once more.
 

@@ -67,12 +67,15 @@ class ImageFilesSource(Source):
         self._max_pixels = max_pixels
         self._images = [InputFile.find(image, frame=t) for t, image in enumerate(paths)]
         first = read_image_header(self._images[0], max_pixels=max_pixels, frame=0)
+        samples = first.samples
         for t, image in enumerate(self._images[1:], 1):
             header = read_image_header(image, max_pixels=max_pixels, frame=t)
             if (header.width, header.height, header.dtype) != (first.width, first.height, first.dtype):
                 seen = describe((header.height, header.width), header.dtype)
                 expected = describe((first.height, first.width), first.dtype)
                 raise UnsupportedFormatError(size_changed(seen, expected), path=image.path, frame=t)
+            # Grey images and coloured ones may follow one another.
+            samples = max(samples, header.samples)
         super().__init__(
             name=safe_stem(name or (path.resolve().name if path.is_dir() else path.stem)),
             path=path,
@@ -82,7 +85,7 @@ class ImageFilesSource(Source):
             significant_bits=first.significant_bits,
             warnings=warnings,
             gaps=gaps,
-            left_out=OTHER_CHANNELS if channel is not None and first.samples > 1 else None,
+            left_out=OTHER_CHANNELS if channel is not None and samples > 1 else None,
         )
         # Colours that differ, and a channel that is not there, are refused before any work is done.
         raw = self.read(0)

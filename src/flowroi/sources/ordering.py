@@ -157,7 +157,7 @@ def _choose_channel(
     group = next((group for group in _CHANNEL_GROUPS if group in groups), None)
     if group is None:
         return matches, False
-    values = sorted({match[group] or "" for match in matches.values()}, key=lambda v: (_numbers(v), v))
+    values = sorted({match[group] or "" for match in matches.values()}, key=channel_order)
     if len(values) == 1:
         return matches, False
     if channel is None:
@@ -194,6 +194,17 @@ def _time_key(name: str, value: str | None) -> Time:
             f"the pattern's time is {value!r} in {text_name(name)}; expected a number; nothing was read"
         )
     return numbers
+
+
+def channel_order(name: str) -> tuple[Time, str]:
+    """Return what puts the channels that file names tell in the order that `--channel` counts.
+
+    Examples
+    --------
+    >>> sorted(["w10", "w2", "w1"], key=channel_order), sorted(["GFP", "DAPI"], key=channel_order)
+    (['w1', 'w2', 'w10'], ['DAPI', 'GFP'])
+    """
+    return _numbers(name), name
 
 
 def _numbers(value: str) -> Time:

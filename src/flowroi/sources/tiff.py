@@ -85,12 +85,14 @@ class TiffSource(Source):
             raise
 
     def _left_out(self) -> str | None:
-        """Say whether the file has pages that are no frames, such as a second image."""
-        pages = len(self._tiffs.main.chain.offsets)
-        read = sum(
-            plane.file_name is None or self._tiffs[plane.file_name] is self._tiffs.main for plane in self._planes
-        )
-        return f"{pages - read} pages that are no frames" if pages > read else None
+        """Say whether a file has pages that are no frames, such as a second image, or images within its pages."""
+        # A page may be named for two frames, and another for none.
+        read = {(plane.file_name, plane.offset) for plane in self._planes if not plane.raw}
+        whole = {plane.file_name for plane in self._planes if plane.raw}
+        pages = sum(count for name, count in self._pages.items() if name not in whole)
+        if pages > len(read):
+            return f"{pages - len(read)} pages that are no frames"
+        return "images within the pages (SubIFDs)" if self._has_sub_images else None
 
     def _chooses_sample(self) -> bool:
         return self._sample is not None and self._header.samples > 1
@@ -98,12 +100,17 @@ class TiffSource(Source):
     def _check_planes(self) -> ImageHeader:
         """Check the directory of every page against the first; return what a frame is."""
         first: ImageHeader | None = None
+        # Pages of each file that holds frames.
+        self._pages: dict[str | None, int] = {None: len(self._tiffs.main.chain.offsets)}
+        self._has_sub_images = False
         for t, plane in enumerate(self._planes):
             opened = self._tiffs[plane.file_name]
+            self._pages.setdefault(plane.file_name, len(opened.chain.offsets))
             try:
                 with tifffile_errors():
                     page = _page(opened, plane)
                     header = check_page(page, opened.file.size_bytes, self._max_pixels)
+                    self._has_sub_images |= bool(page.subifds)
                     if plane.raw:
                         _check_raw(opened, plane, page)
             except CorruptDataError as error:

@@ -28,6 +28,7 @@ _PLANAR_TWIN = {
     "gray14be": "gray14le",
     "gray16be": "gray16le",
 }
+_COLOURS = "its colours"
 _CHROMA_DROPPED = "the video has colours: its luma plane is read, the colours are not kept"
 # By the terms of DICOM, where it has one; else FFmpeg's name.
 _METHODS = {
@@ -87,11 +88,25 @@ class VideoSource(Source):
             # Some of them can be lossless, which a file does not say.
             losses=Losses().then(None if index.codec in _LOSSLESS_CODECS else _METHODS.get(index.codec, index.codec)),
             warnings=warnings,
-            left_out=None if channel is None else OTHER_CHANNELS,
+            left_out=self._beside(channel, index.others),
         )
+        if warnings:
+            self.left_out = _COLOURS
 
     def _read(self, t: int) -> Frame:
-        return _to_grey(self._pool.read(t), self._channel)[0]
+        frame, warnings = _to_grey(self._pool.read(t), self._channel, told=self.left_out == _COLOURS)
+        if warnings and self.left_out != _COLOURS:
+            # The first frame may be grey, or black, and later ones are not.
+            self.left_out = _COLOURS
+            self._warnings += warnings
+        return frame
+
+    @staticmethod
+    def _beside(channel: int | None, others: int) -> str | None:
+        """Say what the file holds beside the stream, or the samples, that are read."""
+        if channel is not None:
+            return OTHER_CHANNELS
+        return f"{others} more streams, of pictures or of sound" if others else None
 
     def _files(self) -> Sequence[InputFile]:
         return [self._file]
@@ -104,8 +119,8 @@ def _bits(frame: Any) -> int:
     return int(frame.format.components[0].bits)
 
 
-def _to_grey(frame: Any, channel: int | None) -> tuple[Frame, tuple[str, ...]]:
-    """Return the grey or luma plane of a decoded frame, and what was left out."""
+def _to_grey(frame: Any, channel: int | None, *, told: bool = False) -> tuple[Frame, tuple[str, ...]]:
+    """Return the grey or luma plane of a decoded frame, and what was left out, unless that was told."""
     layout = frame.format
     if layout.name == "pal8" or (layout.is_rgb and _bits(frame) == 8):
         return grey_frame(frame.to_ndarray(format="rgb24"), channel), ()
@@ -125,7 +140,7 @@ def _to_grey(frame: Any, channel: int | None) -> tuple[Frame, tuple[str, ...]]:
     plane = frame.planes[0]
     rows = np.frombuffer(plane, dtype).reshape(plane.height, plane.line_size // dtype.itemsize)
     luma = np.array(rows[: frame.height, : frame.width], dtype=dtype.newbyteorder("="))
-    return luma, (() if name.startswith("gray") or _is_neutral(frame) else (_CHROMA_DROPPED,))
+    return luma, (() if told or name.startswith("gray") or _is_neutral(frame) else (_CHROMA_DROPPED,))
 
 
 def _is_neutral(frame: Any) -> bool:
@@ -134,7 +149,7 @@ def _is_neutral(frame: Any) -> bool:
     dtype = np.dtype(np.uint8 if _bits(frame) == 8 else "<u2")
     for plane in frame.planes[1:3]:
         chroma = np.frombuffer(plane, dtype).reshape(plane.height, -1)
-        used = chroma[:, : plane.width * (2 if frame.format.name.startswith("nv") else 1)].astype(np.int64)
-        if np.abs(used - middle).max() > max(1, middle // 64):
+        used = chroma[:, : plane.width * (2 if frame.format.name.startswith("nv") else 1)]
+        if max(int(used.max()) - middle, middle - int(used.min())) > max(1, middle // 64):
             return False
     return True

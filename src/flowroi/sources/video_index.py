@@ -43,6 +43,8 @@ class PacketIndex:
         A checksum of every packet, in order of decoding.
     points : ndarray, (points, 3), int64
         The packets that decoding may start with, but for the first: packet, frame, and the time to seek to.
+    others : int
+        Streams of the file beside this one.
     """
 
     codec: str
@@ -51,6 +53,7 @@ class PacketIndex:
     stamps: np.ndarray[Any, np.dtype[np.int64]]
     marks: array[int]
     points: np.ndarray[Any, np.dtype[np.int64]]
+    others: int
 
     @classmethod
     def survey(cls, file: InputFile, max_pixels: int) -> Self:
@@ -66,6 +69,7 @@ class PacketIndex:
         with opened(file) as (container, stream):
             check_size(stream.width, stream.height, max_pixels)
             codec = stream.codec_context.codec.canonical_name
+            others = len(container.streams) - 1
             access = AccessPoints(codec, bytes(stream.codec_context.extradata or b""))
             checks = Ffv1Checks() if codec == "ffv1" else None
             by_presentation = DEMUXERS[file.path.suffix.lower()] == "matroska"
@@ -107,10 +111,10 @@ class PacketIndex:
                 )
         times = np.frombuffer(stamps, np.int64)
         if not timed or len(np.unique(times)) < len(times):
-            return cls(codec, frames, times[:0], times[:0], array("I"), np.empty((0, 3), np.int64))
+            return cls(codec, frames, times[:0], times[:0], array("I"), np.empty((0, 3), np.int64), others)
         ordered = np.sort(times[np.frombuffer(shown, bool)])
         points = _usable(np.frombuffer(starts, np.int64).reshape(-1, 3), times, ordered)
-        return cls(codec, frames, ordered, times, marks, points)
+        return cls(codec, frames, ordered, times, marks, points, others)
 
 
 def _usable(
