@@ -217,3 +217,10 @@ def test_decompress(flow, raw, tmp_path):
     result = flow("decompress", "out.ome.zarr", "-o", "most")
     assert result.code == 3
     assert "A2_f0: " in result.err
+
+
+def test_the_folder_around_the_output_must_be_there(flow, raw):
+    result = flow("compress", raw, "-o", "nowhere/out", *QUICK)
+    assert result.code == 1
+    assert "no such folder" in result.err
+    assert "flowroi-plate" not in result.err

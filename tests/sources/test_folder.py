@@ -331,3 +331,15 @@ def test_real_folder(shared_data):
         assert source.significant_bits == 8
         reference = np.asarray(Image.open(shared_data / "t98g" / "images8" / "t020.png"))
         assert (source.read(20) == reference).all()
+
+
+@pytest.mark.parametrize(
+    ("names", "warned"), [(("A01", "A02", "A03"), True), (("t01", "t02"), False), (("A98", "A99"), False)]
+)
+def test_images_named_as_wells_are_told(tmp_path, names, warned):
+    from flowroi.png import write_png
+
+    for n, name in enumerate(names):
+        write_png(tmp_path / f"{name}.png", np.full((8, 8), n, np.uint8))
+    with open_source(tmp_path) as source:
+        assert any("named as wells" in text for text in source.warnings) == warned

@@ -10,7 +10,7 @@ from typing import Any
 
 from flowroi.archives.atomic import hidden_beside, refuse_existing
 from flowroi.archives.manifest import sha256
-from flowroi.errors import FlowRoIError, InvalidParameterError, OutputExistsError
+from flowroi.errors import FlowRoIError, InvalidParameterError, MissingInputError, OutputExistsError
 from flowroi.job import Settings
 from flowroi.masks import mask_folder
 from flowroi.output import refuse_overlap
@@ -80,6 +80,8 @@ def compress_plate(
     if job.wells and job.skip_failed:
         raise InvalidParameterError("skip_failed finishes a plate, and wells asks for a part of one: give one of them")
     refuse_overlap(target, [plate.path, mask_folder(job.roi_method)])
+    if not target.parent.is_dir():
+        raise MissingInputError("no such folder; nothing was written: make it first", path=target.parent)
     run = _Run(plate, target, plate_format, chosen, settings, progress, executor)
     return run.predict() if job.dry_run else run.write()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -24,6 +25,14 @@ from flowroi.sources.recorded import with_record
 
 # Names under which other programs write what is not finished yet.
 _UNFINISHED_SUFFIXES = (".part", ".tmp")
+
+
+# What plates of 16 rows and 24 columns have.
+_WELL = re.compile(r"(?:well[ _-]?)?[a-p](?:0?[1-9]|1[0-9]|2[0-4])", re.IGNORECASE)
+_NAMED_AS_WELLS = (
+    "the images are named as wells, and are taken as one movie in time: if they are a plate, give a pattern with a "
+    "group (?P<well>...)"
+)
 
 
 class ImageFilesSource(Source):
@@ -122,8 +131,11 @@ class ImageFilesSource(Source):
                 check_one_format(ordering.names)
             for t, name in enumerate(ordering.names):
                 check_link(path, name, t)
+        warnings = ordering.warnings
+        if pattern is None and len(names) > 1 and all(_WELL.fullmatch(name.split(".")[0]) for name in names):
+            warnings += (_NAMED_AS_WELLS,)
         paths = [path / name for name in ordering.names]
-        return cls(path, paths, channel=channel, max_pixels=max_pixels, warnings=ordering.warnings, gaps=ordering.gaps)
+        return cls(path, paths, channel=channel, max_pixels=max_pixels, warnings=warnings, gaps=ordering.gaps)
 
     def _read(self, t: int) -> Frame:
         return read_image(self._images[t], channel=self._channel, max_pixels=self._max_pixels, frame=t)
