@@ -256,7 +256,7 @@ class _Run:
         return replace(whole, unchanged=True, warnings=(*whole.warnings, *notes))
 
     def _settings_at(self, position: Position, *, overwrite: bool) -> Settings:
-        job = replace(self.job, overwrite=overwrite)
+        job = replace(self.settings.job, overwrite=overwrite)
         return settings_at(position, replace(self.settings, job=job), threads=job.workers)
 
     def _settings_record(self) -> dict[str, Any]:
