@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, cast
@@ -19,11 +19,10 @@ import numpy.typing as npt
 
 from flowroi.archives import container_of, create_archive, format_of
 from flowroi.archives.create import ArchiveFormat
-from flowroi.archives.manifest import mask_digest, pixels_digest
-from flowroi.codec import EncodedFrame, encode_frame
+from flowroi.archives.manifest import mask_digest
 from flowroi.codec.encoder import ROUNDING_NOISE
-from flowroi.codec.proof import check_unchanged, prove
-from flowroi.errors import FlowRoIError
+from flowroi.codec.proof import check_unchanged
+from flowroi.coding import Coded, CodedSource, Coding, Item
 from flowroi.job import Job, Settings
 from flowroi.losses import Losses
 from flowroi.masks import frames_for_one, frames_with_masks
@@ -33,15 +32,12 @@ from flowroi.provenance import gaps_of, layout_of, roi_settings
 from flowroi.rate_control import LAG, MovieRate, survey_places
 from flowroi.report.compression import CompressionReport, FrameReport, roi_warnings, size_on_disk, some
 from flowroi.resources import available_cores, opencv_threads
-from flowroi.roi import FrameRoi
 from flowroi.roi.frame_roi import WHOLE_FRAME
 from flowroi.roi.noise import NOISE_FRAMES, noise_of
 from flowroi.sources import Source
 from flowroi.versions import codec_versions
 
 Progress = Callable[[int, int], None]
-# Frames whose errors the encoder reconstructs itself, for the proof; of the others it predicts them.
-_MEASURED_EVERY = 32
 # Places of the movie that a dry run looks at.
 _SAMPLES = 5
 _LARGE_ROI = 0.5
@@ -71,34 +67,6 @@ def compress_movie(
     run = _Run(opened, target, archive_format, job, plan, encode_params, settings.roi, notes, progress)
     with opencv_threads(1):
         return run.predict() if job.dry_run else run.write()
-
-
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """Frame `t` and its RoI."""
-
-    t: int
-    frame: npt.NDArray[Any]
-    roi: FrameRoi | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Coded:
-    """Frame `t`, encoded and proven, with its RoI; `limited` where a movie's rate left it less."""
-
-    t: int
-    encoded: EncodedFrame
-    roi: FrameRoi | None
-    limited: bool
-    pixels_sha256: str
-
-    @property
-    def size_bytes(self) -> int:
-        return len(self.encoded.data)
-
-    @property
-    def step(self) -> float:
-        return self.encoded.stats.step
 
 
 class _Excerpt:
@@ -193,8 +161,12 @@ class _Run:
             seconds=working * scale / min(self.workers, available_cores(), total),
         )
 
-    def _coded(self, frames: range) -> Generator[_Coded]:
-        """Encode frames in order, with a few in flight for each worker."""
+    def _coded(self, frames: range) -> Generator[Coded]:
+        """Encode frames in order, with a few in flight for each worker; those that are coded already pass by."""
+        if isinstance(self.source, CodedSource):
+            self.noise_sigma = self.source.noise_sigma
+            yield from self.source.coded()
+            return
         window = 4 * self.workers
         with ThreadPoolExecutor(self.workers, thread_name_prefix="flowroi") as pool:
             items = self._items(frames, pool, window)
@@ -202,19 +174,19 @@ class _Run:
                 if self.rate_control == "movie":
                     raw = len(frames) * math.prod(self.source.shape[1:]) * self.source.dtype.itemsize
                     budget = math.floor(raw / (self.encode_params.rate or math.inf))
-                    movie: MovieRate[_Item, _Coded] = MovieRate(len(frames), budget, self._code, pool, window)
+                    movie: MovieRate[Item, Coded] = MovieRate(len(frames), budget, self._code, pool, window)
                     yield from movie.run(items, self._survey(frames, pool))
                 else:
                     yield from self._each(items, pool, window)
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 
-    def _items(self, frames: range, pool: Executor, look_ahead: int) -> Iterator[_Item]:
+    def _items(self, frames: range, pool: Executor, look_ahead: int) -> Iterator[Item]:
         pairs = frames_with_masks(self.source, frames, self.job.roi_method, self.roi_params, pool, look_ahead)
         for t, (frame, roi) in zip(frames, pairs, strict=True):
-            yield _Item(t, frame, roi)
+            yield Item(t, frame, roi)
 
-    def _survey(self, frames: range, pool: Executor) -> list[_Item]:
+    def _survey(self, frames: range, pool: Executor) -> list[Item]:
         """Return a few frames from all over the movie, before it is read in order."""
         span = frames_for_one(self.job.roi_method, self.roi_params)
         starts = (frames[place] for place in survey_places(len(frames)))
@@ -222,17 +194,17 @@ class _Run:
         excerpts = (_Excerpt(self.source, range(t, min(t + span, frames.stop))) for t in starts)
         return list(pool.map(self._first_of, excerpts))
 
-    def _first_of(self, excerpt: _Excerpt) -> _Item:
+    def _first_of(self, excerpt: _Excerpt) -> Item:
         t = excerpt.frames[0]
         source = cast("Source", excerpt)
         return next(
-            _Item(t, frame, roi)
+            Item(t, frame, roi)
             for frame, roi in frames_with_masks(
                 source, excerpt.frames, self.job.roi_method, self.roi_params, executor=None, look_ahead=0
             )
         )
 
-    def _each(self, items: Iterator[_Item], pool: Executor, window: int) -> Generator[_Coded]:
+    def _each(self, items: Iterator[Item], pool: Executor, window: int) -> Generator[Coded]:
         """Encode every frame by itself, towards its own target."""
         searches = self.encode_params.psnr is not None or self.encode_params.noise is not None
         window = min(window, LAG - 1) if searches else window
@@ -240,10 +212,10 @@ class _Run:
             first = list(islice(items, NOISE_FRAMES))
             self.noise_sigma = noise_of([item.frame for item in first])
             items = chain(first, items)
-        pending: deque[Future[_Coded]] = deque()
+        pending: deque[Future[Coded]] = deque()
         steps: list[float] = []
 
-        def collect() -> _Coded:
+        def collect() -> Coded:
             coded = pending.popleft().result()
             steps.append(coded.step)
             return coded
@@ -257,34 +229,12 @@ class _Run:
         while pending:
             yield collect()
 
-    def _code(self, item: _Item, /, *, step: float | None = None, budget_bytes: int | None = None) -> _Coded:
-        try:
-            encoded = encode_frame(
-                item.frame,
-                None if item.roi is None else item.roi.mask,
-                self.encode_params,
-                weights=item.roi.weights if item.roi is not None and self.job.soft_weights else None,
-                measure=self.job.measure or item.t % _MEASURED_EVERY == 0,
-                noise_sigma=self.noise_sigma,
-                step=step,
-                budget_bytes=budget_bytes,
-            )
-            mask = None if item.roi is None else item.roi.mask
-            digest = pixels_digest(prove(item.frame, encoded, self.encode_params, mask, self._limit_mse()))
-        except FlowRoIError as error:
-            raise type(error)(error.message, path=self.source.path, frame=item.t) from error
-        return _Coded(item.t, encoded, item.roi, budget_bytes is not None, digest)
+    def _code(self, item: Item, /, *, step: float | None = None, budget_bytes: int | None = None) -> Coded:
+        job = self.job
+        coding = Coding(self.encode_params, job.soft_weights, job.measure, self.noise_sigma)
+        return coding.coded(item, step=step, budget_bytes=budget_bytes, path=self.source.path)
 
-    def _limit_mse(self) -> float | None:
-        """Return the squared error that the target allows in a frame's RoI."""
-        params = self.encode_params
-        if params.psnr is not None:
-            return float(self.peak**2 / 10 ** (params.psnr / 10))
-        if params.noise is not None:
-            return (params.noise * max(self.noise_sigma or 0, ROUNDING_NOISE)) ** 2
-        return None
-
-    def _note(self, coded: _Coded, total: int) -> None:
+    def _note(self, coded: Coded, total: int) -> None:
         # Frames measured for their proof alone are too few to speak for the movie.
         roi_mse = coded.encoded.stats.roi_mse if self.job.measure else None
         psnr = 10 * math.log10(self.peak**2 / roi_mse) if roi_mse else None

@@ -107,6 +107,16 @@ def test_ome_zarr_plates(tmp_path, version):
         compress(raw, out, **LOSSLESS, **options)
 
 
+@pytest.mark.parametrize(("target", "kind"), [("a.ome.zarr", "ome-zarr"), ("a", "ome-tiff")])
+def test_the_name_tells_the_format_of_every_archive(tmp_path, raw, target, kind):
+    assert compress(raw, tmp_path / target, lossless="all", roi_method="none").finished
+    with open_plate_archive(tmp_path / target) as plate:
+        assert plate.format == kind
+        for position in plate.positions:
+            with plate.open(position) as archive:
+                assert archive.format == kind
+
+
 @pytest.mark.parametrize(("suffix", "options"), [(".ome.tif", {}), ("", {"format": "jp2"})])
 def test_every_position_goes_where_its_coordinates_say(tmp_path, suffix, options):
     raw = write_plate(tmp_path / "raw", fields=2)

@@ -36,6 +36,7 @@ MODULES = (
     "flowroi.archives.ome_zarr",
     "flowroi.plates.compression",
     "flowroi.exports",
+    "flowroi.live",
 )
 
 

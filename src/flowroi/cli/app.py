@@ -27,6 +27,7 @@ from flowroi.cli import (
     segment,
     sweep,
     verify,
+    watch,
 )
 from flowroi.cli.output import Output
 from flowroi.errors import InvalidParameterError, QualityTargetError, VerificationError
@@ -49,6 +50,7 @@ app.command("verify")(verify.verify)
 app.command("evaluate")(evaluate.evaluate)
 app.command("sweep")(sweep.sweep)
 app.command("experiment")(experiment.experiment)
+app.command("watch")(watch.watch)
 app.command("bench")(bench.bench)
 
 # Typer exports only this one of the usage errors; the family's base is what all of them share.

@@ -157,7 +157,7 @@ class _Run:
     def _do_all(self, work: Workplace) -> None:
         """Compress every position that is not finished; what is wrong with one alone does not stop the others."""
         job, hidden = self.job, not work.in_place
-        settings = replace(self.settings, job=replace(job, overwrite=job.overwrite or hidden))
+        settings = replace(self.settings, job=replace(self.settings.job, overwrite=job.overwrite or hidden))
         tasks = [
             Task(position, self.plate.openers[position], work.place(position), settings, hidden)
             for position in self.chosen
@@ -256,7 +256,7 @@ class _Run:
         return replace(whole, unchanged=True, warnings=(*whole.warnings, *notes))
 
     def _settings_at(self, position: Position, *, overwrite: bool) -> Settings:
-        job = replace(self.job, overwrite=overwrite)
+        job = replace(self.settings.job, overwrite=overwrite)
         return settings_at(position, replace(self.settings, job=job), threads=job.workers)
 
     def _settings_record(self) -> dict[str, Any]:

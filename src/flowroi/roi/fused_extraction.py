@@ -37,6 +37,8 @@ _MOST_TEXTURE = 10.0
 _LARGEST_FLICKER = 0.25
 _SMALLEST_CELL_PX = 32
 
+_NO_PLANE = np.empty((0, 0), np.float32)
+
 ALONE = "one frame only, so no motion can be seen: found by appearance alone"
 CROWDED = "background cannot be told from cells: the whole frame is the RoI (plain JPEG 2000)"
 FLICKER = "brightness jumps: found by appearance alone"
@@ -113,7 +115,8 @@ class FusedExtraction:
         gain = self.first_level / level if level > 0 and self.first_level > 0 else 1.0
         plane = seen.plane if gain == 1 else seen.plane * np.float32(gain)
         self.learnt[t] = _Learnt(plane, seen.appearance, self.tracker.add(seen.pattern), seen.grain)
-        self.recent.append(seen.appearance)
+        # Its numbers alone: many movies may be under way at once, and each would keep a plane a frame.
+        self.recent.append(replace(seen.appearance, variance=_NO_PLANE))
         if not self._flickers(level):
             self.background.learn(t, plane, self.learnt[t].position)
 

@@ -1,0 +1,482 @@
+"""Files come in, well or badly written: every whole frame once, in order, and what is wrong is told."""
+
+import os
+import shutil
+import sys
+import time
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+import flowroi
+from flowroi.archives.plate import open_plate_archive
+from flowroi.errors import InvalidParameterError, OutputExistsError, UnsupportedFormatError
+from flowroi.live import watch
+from flowroi.live.spool import MARK, Spool
+from flowroi.plan import differences
+from tests.live.conftest import QUICK, put, put_slowly, well_files
+
+FRAMES = 12
+
+
+def pixels(path):
+    with Image.open(path) as image:
+        return np.array(image)
+
+
+def assert_holds(archive, files):
+    """Whether a lossless archive holds these files, in this order."""
+    assert len(archive) == len(files)
+    for t, file in enumerate(files):
+        assert np.array_equal(archive[t], pixels(file)), file.name
+
+
+@pytest.mark.parametrize(
+    ("target", "options"),
+    [
+        ("plate", {"noise": 1}),
+        ("plate.ome.zarr", {"psnr": 38, "keep_masks": True}),
+        ("plate.ome.zarr", {"rate": 8, "rate_control": "frame", "format": "ome-zarr-0.4"}),
+        ("plate", {"lossless": "roi", "format": "jp2"}),
+    ],
+    ids=str,
+)
+def test_the_archives_are_those_that_compress_makes(raw, incoming, watcher, tmp_path, target, options):
+    """Byte for byte: with a RoI that sees no later frame, it does not matter when the frames came."""
+    running = watcher(incoming, tmp_path / target, end_marker="DONE", **options)
+    for a, b in zip(well_files(raw, "A01"), well_files(raw, "B02"), strict=True):
+        put(b, incoming)
+        put(a, incoming)
+        time.sleep(0.02)
+    (incoming / "DONE").touch()
+    report = running.join()
+    assert report.finished
+    assert report.frames == 2 * FRAMES
+    assert report.told == ()
+    (incoming / "DONE").unlink()
+    other = tmp_path / "other" / target
+    other.parent.mkdir()
+    flowroi.compress(incoming, other, look_ahead=0, **options)
+    with open_plate_archive(tmp_path / target) as live, open_plate_archive(other) as later:
+        for position in later.positions:
+            with live.open(position) as one, later.open(position) as two:
+                assert differences(one.manifest, two.manifest) == []
+                assert one.format == options.get("format", "ome-zarr" if target.endswith(".zarr") else "ome-tiff")
+            names = sorted(p.relative_to(other) for p in later.place(position).rglob("*") if p.is_file())
+            for name in names or [later.place(position).relative_to(other)]:
+                assert (tmp_path / target / name).read_bytes() == (other / name).read_bytes()
+        assert not list(live.faults())
+    assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
+
+
+def test_one_movie(raw, incoming, watcher, tmp_path):
+    files = well_files(raw)
+    running = watcher(incoming, tmp_path / "movie.ome.tif", lossless="all", frames=FRAMES)
+    for t, file in enumerate(files):
+        put(file, incoming, f"img{t}.png")
+    assert running.join().reason == f"every position has {FRAMES} frames"
+    with flowroi.open_archive(tmp_path / "movie.ome.tif") as archive:
+        assert_holds(archive, files)
+        assert [frame["name"] for frame in archive.manifest["frames"]] == [f"img{t}" for t in range(FRAMES)]
+
+
+def test_a_pattern_over_folders(raw, incoming, watcher, tmp_path):
+    files = well_files(raw)
+    pattern = r"TimePoint_(?P<time>\d+)/(?P<well>[A-H]\d\d)"
+    running = watcher(incoming, tmp_path / "plate", lossless="all", idle_s=0.6, pattern=pattern)
+    for t, file in enumerate(files[:4]):
+        (incoming / f"TimePoint_{t}").mkdir()
+        put(file, incoming / f"TimePoint_{t}", "C03.png")
+    report = running.join()
+    assert report.positions == (("C3_f0", 4),)
+    with open_plate_archive(tmp_path / "plate") as plate, plate.open(plate.positions[0]) as archive:
+        assert_holds(archive, files[:4])
+
+
+def test_two_folders(raw, incoming, watcher, tmp_path):
+    other = tmp_path / "incoming2"
+    other.mkdir()
+    running = watcher([incoming, other], tmp_path / "plate", lossless="all", idle_s=0.6)
+    files = well_files(raw)[:6]
+    for t, file in enumerate(files):
+        put(file, other if t % 2 else incoming)
+    assert running.join().frames == 6
+    with open_plate_archive(tmp_path / "plate") as plate, plate.open(plate.positions[0]) as archive:
+        assert_holds(archive, files)
+
+
+def test_badly_written_files(raw, incoming, watcher, tmp_path):
+    """Slowly, in the wrong order, by links; half-written and hidden ones are not read before they are whole."""
+    files = well_files(raw)
+    running = watcher(incoming, tmp_path / "plate", lossless="all", end_marker="DONE", patience_s=100)
+    (incoming / f"{files[0].name}.tmp").write_bytes(b"not for us")
+    (incoming / f".{files[0].name}").write_bytes(b"nor this")
+    put(files[2], incoming)
+    put_slowly(files[1], incoming)
+    put_slowly(files[0], incoming, pieces=5)
+    # Published by a link, the other name going away.
+    shutil.copyfile(files[3], incoming / "x.tmp")
+    os.link(incoming / "x.tmp", incoming / files[3].name)
+    (incoming / "x.tmp").unlink()
+    # Half of it, for longer than a file has to stand still; then the rest.
+    data = files[4].read_bytes()
+    (incoming / files[4].name).write_bytes(data[: len(data) // 2])
+    time.sleep(1)
+    put(files[5], incoming)
+    with (incoming / files[4].name).open("ab") as out:
+        out.write(data[len(data) // 2 :])
+    running.wait_for("frame", 6)
+    (incoming / "DONE").touch()
+    report = running.join()
+    assert report.told == ()
+    with open_plate_archive(tmp_path / "plate") as plate, plate.open(plate.positions[0]) as archive:
+        assert_holds(archive, files[:6])
+        assert archive.manifest["gaps"] == []
+
+
+def test_faults_of_the_instrument_are_told(raw, incoming, watcher, tmp_path):
+    files = well_files(raw)
+    running = watcher(incoming, tmp_path / "plate", lossless="all", end_marker="DONE")
+    for t in (0, 1, 4, 5):
+        put(files[t], incoming)
+    running.wait_for("frame", 4)
+    assert running.kinds().count("gap") == 1
+    # Too late, a second file of a time, another size, never whole, no image of the plate, and a link.
+    put(files[2], incoming)
+    put(files[5], incoming, files[5].name.replace("_t", "_extra1_t").replace("A01", "a_A01").replace("_extra1", ""))
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(incoming / "odd.tmp", format="png")
+    (incoming / "odd.tmp").rename(incoming / files[6].name)
+    (incoming / files[7].name).write_bytes(files[7].read_bytes()[:-40])
+    put(files[8], incoming, "overview.png")
+    (incoming / files[9].name).symlink_to(files[9])
+    # The file of a frame that was taken gets another name, and one is written again.
+    (incoming / files[0].name).rename(incoming / files[10].name)
+    running.wait_for("refused", 3)
+    running.wait_for("renamed")
+    (incoming / files[1].name).write_bytes(files[3].read_bytes())
+    put(files[11], incoming)
+    running.wait_for("frame", 5)
+    (incoming / "DONE").touch()
+    report = running.join()
+    told = sorted((kind, text.split()[0]) for kind, _, text in report.told)
+    assert told == sorted(
+        [
+            ("late", files[2].name),
+            ("refused", f"a_{files[5].name}"),
+            ("refused", files[6].name),
+            ("refused", files[7].name),
+            ("ignored", "overview.png"),
+            ("ignored", files[9].name),
+            ("renamed", files[10].name),
+            ("rewritten", files[1].name),
+        ]
+    )
+    with open_plate_archive(tmp_path / "plate") as plate, plate.open(plate.positions[0]) as archive:
+        assert_holds(archive, [files[t] for t in (0, 1, 4, 5, 11)])
+        assert archive.manifest["gaps"] == [{"before": 2, "missing": 2}, {"before": 4, "missing": 5}]
+        warnings = "\n".join(archive.manifest["warnings"])
+        for kind, file in told:
+            assert (file in warnings) == (kind not in ("ignored",) and not file.startswith("a_"))
+
+
+def test_a_second_file_of_a_time(raw, incoming, watcher, tmp_path):
+    files = well_files(raw)
+    (incoming / "again").mkdir()
+    running = watcher(incoming, tmp_path / "plate", lossless="all", end_marker="DONE")
+    for file in files[:3]:
+        put(file, incoming)
+    running.wait_for("frame", 3)
+    put(files[5], incoming / "again", files[1].name)
+    running.wait_for("duplicate")
+    (incoming / "DONE").touch()
+    assert [kind for kind, _, _ in running.join().missing] == ["duplicate"]
+    with open_plate_archive(tmp_path / "plate") as plate, plate.open(plate.positions[0]) as archive:
+        assert_holds(archive, files[:3])
+
+
+def test_files_renamed_before_they_are_taken(raw, incoming, watcher, tmp_path):
+    """While frame 0 is waited for, the instrument renames 2 to 1: nothing was taken, so nothing is wrong."""
+    files = well_files(raw)
+    running = watcher(incoming, tmp_path / "plate", lossless="all", end_marker="DONE", patience_s=100)
+    put(files[1], incoming, files[2].name)
+    time.sleep(0.6)
+    (incoming / files[2].name).rename(incoming / files[1].name)
+    time.sleep(0.6)
+    put(files[0], incoming)
+    running.wait_for("frame", 2)
+    (incoming / "DONE").touch()
+    report = running.join()
+    assert report.told == ()
+    with open_plate_archive(tmp_path / "plate") as plate, plate.open(plate.positions[0]) as archive:
+        assert_holds(archive, files[:2])
+
+
+def test_many_at_once(incoming, watcher, tmp_path):
+    """Nothing tells of files but the folder itself: all of 2,000 that come at once are found."""
+    write_burst(incoming, wells=40, frames=50)
+    report = watcher(incoming, tmp_path / "plate", lossless="all", roi_method="none", frames=50).join()
+    check_burst(report, tmp_path / "plate", wells=40, frames=50)
+
+
+@pytest.mark.slow
+def test_very_many_at_once(incoming, watcher, tmp_path):
+    write_burst(incoming, wells=200, frames=100)
+    running = watcher(incoming, tmp_path / "plate", lossless="all", roi_method="none", frames=100)
+    running._thread.join(1800)
+    check_burst(running.join(), tmp_path / "plate", wells=200, frames=100)
+
+
+def write_burst(incoming, *, wells, frames):
+    for n in range(wells):
+        for t in range(frames):
+            name = f"{chr(ord('A') + n // 24)}{n % 24 + 1:02}_f0_t{t:04}_c0.tif"
+            frame = np.full((8, 8), 3, np.uint8)
+            frame[0, :4] = n, t, 255 - n, 7
+            tifffile.imwrite(incoming / name, frame, photometric="minisblack", metadata=None)
+
+
+def check_burst(report, target, *, wells, frames):
+    assert report.finished
+    assert report.told == ()
+    assert [count for _, count in report.positions] == [frames] * wells
+    with open_plate_archive(target) as plate:
+        assert len(plate) == wells
+        for n, position in enumerate(plate.positions):
+            with plate.open(position) as archive:
+                assert [int(archive[t][0, 1]) for t in range(frames)] == list(range(frames))
+                assert int(archive[0][0, 0]) == n
+
+
+def test_ended_from_outside(raw, incoming, watcher, tmp_path):
+    """What had come is taken; a file that is still being written is told."""
+    files = well_files(raw)
+    running = watcher(incoming, tmp_path / "plate", noise=1)
+    for file in files[:4]:
+        put(file, incoming)
+    running.stop.set()
+    report = running.join()
+    assert (report.finished, report.frames) == (True, 4)
+    with open_plate_archive(tmp_path / "plate") as plate, plate.open(plate.positions[0]) as archive:
+        assert len(archive) == 4
+
+
+def test_nothing_came(incoming, watcher, tmp_path):
+    report = watcher(incoming, tmp_path / "plate", idle_s=0.3).join()
+    assert (report.finished, report.frames, report.positions) == (False, 0, ())
+    assert list(tmp_path.iterdir()) == [incoming]
+
+
+def test_the_source_goes_away_and_comes_back(raw, incoming, watcher, tmp_path):
+    """As by an unmounted disk: an empty folder in its place. Nothing is given up."""
+    files = well_files(raw)
+    running = watcher(incoming, tmp_path / "plate", lossless="all", end_marker="DONE")
+    for file in files[:3]:
+        put(file, incoming)
+    running.wait_for("frame", 3)
+    incoming.rename(tmp_path / "away")
+    incoming.mkdir()
+    running.wait_for("source-lost")
+    for file in files[3:6]:
+        put(file, tmp_path / "away")
+    time.sleep(0.7)
+    incoming.rmdir()
+    assert running.kinds().count("source-lost") == 1
+    (tmp_path / "away").rename(incoming)
+    running.wait_for("source-back")
+    (incoming / "DONE").touch()
+    report = running.join()
+    assert report.told == ()
+    assert report.frames == 6
+    assert "gap" not in running.kinds()
+
+
+def test_a_second_watcher_is_refused(raw, incoming, watcher, tmp_path):
+    running = watcher(incoming, tmp_path / "plate", noise=1)
+    put(well_files(raw)[0], incoming)
+    running.wait_for("started")
+    with pytest.raises(OutputExistsError, match="another process is watching"):
+        watch(incoming, tmp_path / "plate", noise=1, idle_s=0.1)
+    running.abandon.set()
+    assert not running.join().finished
+
+
+def test_gone_on_with_by_the_same_command_only(raw, incoming, watcher, tmp_path):
+    files = well_files(raw)
+    running = watcher(incoming, tmp_path / "plate", lossless="all")
+    for file in files[:5]:
+        put(file, incoming)
+    running.wait_for("frame", 5)
+    running.abandon.set()
+    report = running.join()
+    assert (report.finished, report.frames) == (False, 5)
+    assert report.kept_in == str(tmp_path / f".plate{MARK}")
+    with pytest.raises(OutputExistsError, match=r"begun otherwise .*lossless"):
+        watch(incoming, tmp_path / "plate", noise=1, idle_s=0.1)
+    for file in files[5:7]:
+        put(file, incoming)
+    report = watch(incoming, tmp_path / "plate", lossless="all", frames=7, **QUICK)
+    assert report.frames == 7
+    assert report.told == ()
+    with pytest.raises(OutputExistsError, match="exists"):
+        watch(incoming, tmp_path / "plate", lossless="all", idle_s=0.1)
+
+
+def test_a_damaged_journal(raw, incoming, watcher, tmp_path):
+    """Between two runs a byte of a journal changes: those frames are coded again, and the file is kept as it was."""
+    for file in raw.iterdir():
+        put(file, incoming)
+    running = watcher(incoming, tmp_path / "plate", psnr=35)
+    running.wait_for("frame", 2 * FRAMES)
+    running.abandon.set()
+    running.join()
+    journal = tmp_path / f".plate{MARK}" / "A1_f0.journal"
+    data = bytearray(journal.read_bytes())
+    data[len(data) // 2] ^= 4
+    journal.write_bytes(data)
+    report = watch(incoming, tmp_path / "plate", psnr=35, frames=FRAMES, **QUICK)
+    assert (report.finished, report.frames) == (True, 2 * FRAMES)
+    assert [kind for kind, _, _ in report.told] == ["cut"]
+    assert (tmp_path / ".plate.flowroi-damaged" / "A1_f0.journal.damaged-1").read_bytes() == data
+    flowroi.compress(incoming, tmp_path / "other", psnr=35, look_ahead=0)
+    name = "A1_f0.ome.tif"
+    assert (tmp_path / "plate" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
+
+
+def test_died_when_the_archives_stood(raw, incoming, tmp_path, monkeypatch):
+    """Between the archives' appearance and the end of the journals: the same command finds that all is done."""
+    for file in well_files(raw)[:3]:
+        put(file, incoming)
+
+    def die(self):
+        raise RuntimeError("died")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Spool, "remove", die)
+        with pytest.raises(RuntimeError, match="died"):
+            watch(incoming, tmp_path / "plate", lossless="all", frames=3, **QUICK)
+    assert (tmp_path / "plate" / "COMPLETE").exists()
+    put(well_files(raw)[3], incoming)
+    report = watch(incoming, tmp_path / "plate", lossless="all", frames=3, **QUICK)
+    assert (report.finished, report.frames) == (True, 3)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["incoming", "plate"]
+
+
+def test_masks_without_files_that_are_gone(raw, incoming, watcher, tmp_path):
+    """The RoI is rebuilt from the raw files; where they are gone, the archive says so."""
+    files = well_files(raw)
+    running = watcher(incoming, tmp_path / "plate", psnr=35)
+    for file in files[:5]:
+        put(file, incoming)
+    running.wait_for("frame", 5)
+    running.abandon.set()
+    running.join()
+    (incoming / files[1].name).unlink()
+    for file in files[5:]:
+        put(file, incoming)
+    report = watch(incoming, tmp_path / "plate", psnr=35, frames=FRAMES, **QUICK)
+    assert report.frames == FRAMES
+    assert report.told == ()
+    with open_plate_archive(tmp_path / "plate") as plate, plate.open(plate.positions[0]) as archive:
+        assert any("without 1 earlier frames" in warning for warning in archive.manifest["warnings"])
+
+
+def test_the_disk_is_full(raw, incoming, watcher, tmp_path, monkeypatch):
+    """It says so once, takes nothing more, tries again, and loses nothing."""
+    import flowroi.live.journal as journal
+
+    real, full = os.pwrite, [False]
+
+    def pwrite(handle, data, at):
+        if full[0]:
+            # Some of it may be written before the end of the disk is met.
+            if len(data) > 100:
+                return real(handle, data[:50], at)
+            raise OSError(28, "No space left on device")
+        return real(handle, data, at)
+
+    monkeypatch.setattr(journal.os, "pwrite", pwrite)
+    files = well_files(raw)
+    running = watcher(incoming, tmp_path / "plate", lossless="all", end_marker="DONE")
+    for file in files[:3]:
+        put(file, incoming)
+    running.wait_for("frame", 3)
+    full[0] = True
+    for file in files[3:8]:
+        put(file, incoming)
+    running.wait_for("stalled")
+    time.sleep(1.2)
+    assert running.kinds().count("frame") == 3
+    assert running.kinds().count("stalled") == 1
+    full[0] = False
+    running.wait_for("resumed")
+    (incoming / "DONE").touch()
+    report = running.join()
+    assert report.told == ()
+    with open_plate_archive(tmp_path / "plate") as plate, plate.open(plate.positions[0]) as archive:
+        assert_holds(archive, files[:8])
+
+
+def test_behind(raw, incoming, watcher, tmp_path, monkeypatch):
+    """A machine that cannot keep up says so, finds masks for some frames only as asked, and drops nothing."""
+    from flowroi.live.coder import Coder
+
+    real = Coder.code
+
+    def slow(self, *arguments, **named):
+        time.sleep(0.12)
+        return real(self, *arguments, **named)
+
+    monkeypatch.setattr(Coder, "code", slow)
+    monkeypatch.setattr(sys.modules["flowroi.live.run"], "_REPORT_S", 0.2)
+    for file in well_files(raw):
+        put(file, incoming)
+    running = watcher(incoming, tmp_path / "plate", psnr=38, frames=FRAMES, max_lag_s=0.3, degrade="masks:3", workers=1)
+    report = running.join()
+    assert report.frames == FRAMES
+    assert any(facts["late"] and facts["degraded"] for kind, facts in running.events if kind == "lag")
+    with open_plate_archive(tmp_path / "plate") as plate, plate.open(plate.positions[0]) as archive:
+        assert any("could not keep up" in warning for warning in archive.manifest["warnings"])
+
+
+def test_raw_files_are_left_as_they_were(raw, incoming, watcher, tmp_path):
+    before = {}
+    for file in well_files(raw)[:4]:
+        put(file, incoming)
+        found = (incoming / file.name).stat()
+        before[file.name] = (found.st_mtime_ns, found.st_ino, file.read_bytes())
+    watcher(incoming, tmp_path / "plate", noise=1, frames=4).join()
+    after = {f.name: (f.stat().st_mtime_ns, f.stat().st_ino, f.read_bytes()) for f in incoming.iterdir()}
+    assert after == before
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"rate": 20}, "the rate of a whole movie is not known"),
+        ({"roi_method": "flow"}, "expected fused or none"),
+        ({"codec": "av1"}, "codec is 'av1'"),
+        ({"adjacent_factor": 1}, "adjacent_factor is 1"),
+        ({"settle_s": 0}, "settle_s is 0"),
+        ({"degrade": "frames:2"}, "degrade is"),
+        ({"end_marker": "a/b"}, "end_marker is"),
+        ({"pattern": "(?P<well>A1)"}, "expected a group named time"),
+    ],
+)
+def test_bad_options(raw, tmp_path, options, said):
+    with pytest.raises(InvalidParameterError, match=said):
+        watch(raw, tmp_path / "plate", idle_s=0.1, **{**QUICK, **options})
+
+
+def test_several_channels_are_refused(incoming, tmp_path):
+    for channel in range(2):
+        tifffile.imwrite(incoming / f"A01_f00_t0000_c{channel}.tif", np.zeros((8, 8), np.uint8))
+    with pytest.raises(UnsupportedFormatError, match=r"channel 1.*--pattern"):
+        watch(incoming, tmp_path / "plate", idle_s=0.5, **QUICK)
+    assert list(tmp_path.iterdir()) == [incoming]
+
+
+def test_inside_the_incoming_folder(incoming):
+    with pytest.raises(InvalidParameterError, match="lies inside the input"):
+        watch(incoming, incoming / "plate", idle_s=0.1)
