@@ -37,8 +37,8 @@ def without_trust() -> Iterator[None]:
     """Leave out every proof, every checksum and every flush."""
     with contextlib.ExitStack() as stack:
         for name, value in (
-            ("flowroi.pipeline.prove", lambda frame, *_: frame),
-            ("flowroi.pipeline.pixels_digest", lambda _: NO_DIGEST),
+            ("flowroi.coding.prove", lambda frame, *_: frame),
+            ("flowroi.coding.pixels_digest", lambda _: NO_DIGEST),
             ("flowroi.pipeline.mask_digest", lambda _: NO_DIGEST),
             ("flowroi.archives.manifest.sha256", lambda _: NO_DIGEST),
             ("flowroi.archives.base.to_disk", lambda _: None),

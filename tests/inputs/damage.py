@@ -180,7 +180,7 @@ def pipe(reader, root):
     return Input(given)
 
 
-@case("no permission to read", "png", "npy")
+@case("no permission to read", "png")
 def no_permission(reader, root):
     given = good(reader, root)
     file_of(reader, given, 2).chmod(0)

@@ -75,20 +75,20 @@ def behind_the_core(patch, corrupt):
 
 
 def before_it_is_decoded(patch, corrupt):
-    encode = flowroi.pipeline.encode_frame
+    encode = flowroi.coding.encode_frame
 
     def corrupted(*arguments, **more):
         encoded = encode(*arguments, **more)
         return replace(encoded, data=corrupt(encoded.data))
 
-    patch.setattr("flowroi.pipeline.encode_frame", corrupted)
+    patch.setattr("flowroi.coding.encode_frame", corrupted)
 
 
 def while_it_waits(patch, corrupt):
     """Proven, and not with the writer yet."""
-    coded = flowroi.pipeline._Coded
+    coded = flowroi.coding.Coded
     patch.setattr(
-        "flowroi.pipeline._Coded",
+        "flowroi.coding.Coded",
         lambda t, encoded, *rest: coded(t, replace(encoded, data=corrupt(encoded.data)), *rest),
     )
 
