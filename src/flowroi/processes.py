@@ -99,8 +99,8 @@ class Workers:
             process.terminate()
         deadline = time.monotonic() + _GRACE_S
         for process in started:
-            process.join(max(0.0, deadline - time.monotonic()))
-            if process.exitcode is None:
+            # Not by its exit code, which the pool's own thread may have taken from the system, and not noted yet.
+            if not wait([process.sentinel], max(0.0, deadline - time.monotonic())):
                 self._killed.add(process.pid)
                 process.kill()
         self._pool.shutdown(wait=True, cancel_futures=True)
