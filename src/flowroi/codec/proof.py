@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -83,29 +84,28 @@ def _check_errors(
         if not np.array_equal(frame, decoded):
             raise _unproven("it is to be exact, and is not")
         return
-    squares = _squares(frame, decoded)
-    counts = np.ones(frame.shape, np.bool_) if mask is None or not mask.any() else mask
-    if exact == "roi" and mask is not None and squares[mask].any():
+    inside = None if mask is None or not mask.any() else np.ascontiguousarray(mask).view(np.uint8)
+    reached = _mse(frame, decoded, inside)
+    if exact == "roi" and inside is not None and reached != 0:
         raise _unproven("its RoI is to be exact, and is not")
-    reached = float(squares[counts].mean(dtype=np.float64))
     if exact is None and limit_mse is not None and reached > limit_mse * 10 ** (_DECIBELS / 10) + _SQUARES:
         raise _unproven(f"the squared error in its RoI is {reached:.3g}; at most {limit_mse:.3g} was asked for")
     stats = encoded.stats
     if stats.mse is not None:
-        error = float(squares.mean(dtype=np.float64))
+        error = _mse(frame, decoded, None)
         if abs(error - stats.mse) > _SHARE * stats.mse + _SQUARES:
             raise _unproven(f"its squared error is {error:.4g}; the encoder reconstructed it to {stats.mse:.4g}")
         return
     flat = _FLAT_SQUARES * 4.0 ** ((params.significant_bits or 8) - 8)
-    if reached > _FLAT_TIMES * float(frame[counts].var(dtype=np.float64)) + flat:
+    _, deviation = cv2.meanStdDev(frame, mask=inside)
+    if reached > _FLAT_TIMES * deviation.item() ** 2 + flat:
         raise _unproven(f"the squared error in its RoI is {reached:.4g}, more than that of a flat grey")
 
 
-def _squares(frame: Frame, decoded: Frame) -> npt.NDArray[np.float32]:
-    difference = frame.astype(np.float32)
-    difference -= decoded
-    difference *= difference
-    return difference
+def _mse(frame: Frame, decoded: Frame, inside: npt.NDArray[np.uint8] | None) -> float:
+    """Return the mean squared error, of all pixels or of those where `inside` is not 0; 0 only where all are equal."""
+    count = frame.size if inside is None else cv2.countNonZero(inside)
+    return float(cv2.norm(frame, decoded, cv2.NORM_L2SQR, inside)) / count
 
 
 def _unproven(reason: str) -> VerificationError:
