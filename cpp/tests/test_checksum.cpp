@@ -1,10 +1,9 @@
 // CRC-32 against the check value that its catalogues give, and against bits that were flipped.
-#include "checksum.hpp"
-
 #include <cstdint>
 #include <vector>
 
 #include "check.hpp"
+#include "checksum.hpp"
 
 int main() {
   const std::vector<std::uint8_t> digits = {'1', '2', '3', '4', '5', '6', '7', '8', '9'};
