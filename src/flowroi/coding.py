@@ -19,7 +19,7 @@ from flowroi.params import EncodeParams
 from flowroi.roi import FrameRoi
 from flowroi.sources import Source
 
-# Frames whose errors the encoder reconstructs itself, for the proof; of the others it predicts them.
+# Frames whose errors the encoder reconstructs itself, for the proof; of the others the proof asks for less.
 _MEASURED_EVERY = 32
 
 

@@ -64,7 +64,7 @@ class VideoWriter:
         self._finished = False
 
     def write(self, chunks: Iterable[CodedPackets]) -> None:
-        """Write the whole movie: its chunks in order; they are gone through twice."""
+        """Write the whole movie: its chunks in order; they are gone through several times."""
         if self.format == VIDEO_FOLDER:
             for chunk in chunks:
                 self._write_file(self._temporary / f"t{len(self._records):06d}.mkv", [chunk])

@@ -93,13 +93,10 @@ def export_plate(
         )
     if kind not in ("ome-zarr", "ome-zarr-0.4"):
         raise InvalidParameterError(f"a plate cannot be written as {kind} to {target.name!r}; expected a folder")
-    from flowroi.archives.ome_zarr_plate import plate_files
+    from flowroi.archives.ome_zarr_plate import write_plate_groups
 
     check_target(target, inputs=[plate.path], overwrite=overwrite)
     with appearing(target, folder=True, overwrite=overwrite) as root:
-        files = plate_files(plate.name, chosen, version="0.4" if kind == "ome-zarr-0.4" else "0.5")
-        for name, data in files.items():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            (root / name).write_bytes(data)
+        write_plate_groups(root, plate.name, chosen, version="0.4" if kind == "ome-zarr-0.4" else "0.5")
         done = tuple((position, write(position, root / zarr_path(position))) for position in chosen)
     return Batch(done, ())

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from flowroi.errors import InvalidParameterError
 from flowroi.plates.base import Position
-from flowroi.plates.router import archive_name, archive_position, zarr_path, zarr_position
+from flowroi.plates.router import archive_name, zarr_path
 
 PlateFormat = Literal["ome-zarr", "ome-zarr-0.4", "ome-tiff", "jp2", "mkv"]
 PLATE_FORMATS: tuple[str, ...] = get_args(PlateFormat)
@@ -69,19 +69,6 @@ def place_of(position: Position, plate_format: PlateFormat) -> str:
     if is_zarr(plate_format):
         return zarr_path(position)
     return archive_name(position, _SUFFIXES[plate_format])
-
-
-def position_at(place: str, plate_format: PlateFormat) -> Position:
-    """Return the position whose archive is at a place; the inverse of `place_of`.
-
-    Raises
-    ------
-    UnsupportedFormatError
-        If no position's archive can be there.
-    """
-    if is_zarr(plate_format):
-        return zarr_position(place)
-    return archive_position(place, _SUFFIXES[plate_format])
 
 
 def folders_of(plate_format: PlateFormat, positions: tuple[Position, ...]) -> list[str]:
