@@ -110,7 +110,6 @@ class _Run:
         self.notes = notes
         self.progress = progress
         self.workers = job.workers or available_cores()
-        self.peak = 2 ** (encode_params.significant_bits or 8) - 1
         self.started = time.perf_counter()
         self.reports: list[FrameReport] = []
         self.limited: list[str] = []
@@ -206,7 +205,7 @@ class _Run:
 
     def _each(self, items: Iterator[Item], pool: Executor, window: int) -> Generator[Coded]:
         """Encode every frame by itself, towards its own target."""
-        searches = self.encode_params.psnr is not None or self.encode_params.noise is not None
+        searches = self.coding.searches
         window = min(window, LAG - 1) if searches else window
         if self.encode_params.noise is not None and self.noise_sigma is None:
             first = list(islice(items, NOISE_FRAMES))
@@ -229,15 +228,18 @@ class _Run:
         while pending:
             yield collect()
 
+    @property
+    def coding(self) -> Coding:
+        """How frames are coded, by what is known of the movie's noise until now."""
+        return Coding(self.encode_params, self.job.soft_weights, self.job.measure, self.noise_sigma)
+
     def _code(self, item: Item, /, *, step: float | None = None, budget_bytes: int | None = None) -> Coded:
-        job = self.job
-        coding = Coding(self.encode_params, job.soft_weights, job.measure, self.noise_sigma)
-        return coding.coded(item, step=step, budget_bytes=budget_bytes, path=self.source.path)
+        return self.coding.coded(item, step=step, budget_bytes=budget_bytes, path=self.source.path)
 
     def _note(self, coded: Coded, total: int) -> None:
         # Frames measured for their proof alone are too few to speak for the movie.
         roi_mse = coded.encoded.stats.roi_mse if self.job.measure else None
-        psnr = 10 * math.log10(self.peak**2 / roi_mse) if roi_mse else None
+        psnr = 10 * math.log10(self.coding.peak**2 / roi_mse) if roi_mse else None
         known = WHOLE_FRAME if coded.roi is None else coded.roi.diagnostics
         name = self.source.frame_names[coded.t]
         self.reports.append(FrameReport(name, coded.size_bytes, known.roi_share, psnr, coded.step or None, known))
