@@ -56,7 +56,7 @@ class Point:
 def points(folder: Path, real: list[Path]) -> Iterator[Point]:
     """Yield every measurement; movies and archives are made as they come."""
     import flowroi
-    from cost_movies import HEIGHT, SIZES, WIDTH, Movies
+    from cost_movies import SIZES, Movies
 
     movies = Movies(folder)
     tiny = movies.of_size(*SIZES[0], 1, 24)
@@ -125,7 +125,6 @@ def points(folder: Path, real: list[Path]) -> Iterator[Point]:
         for target, options in {**TARGETS, "av1 noise": ["--codec", "av1"]}.items():
             name = "a.mkv" if "av1" in target else "a.ome.tif"
             yield compress(f"real: {path.parent.name}", target, 0, 0, path, options, name, run={"movie": None})
-    assert (HEIGHT, WIDTH) == (648, 864)
 
 
 def _watch(movies: Any, folder: Path, count: int) -> Iterator[Point]:
