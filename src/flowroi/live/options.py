@@ -11,7 +11,7 @@ from typing import Any
 
 from flowroi.errors import InvalidParameterError
 from flowroi.job import Settings, parse_options
-from flowroi.live.status.address import Address, check_name
+from flowroi.live.status.address import Address, check_names
 from flowroi.params import check_integer
 
 _DEGRADE = re.compile(r"masks:([0-9]+)")
@@ -93,8 +93,7 @@ class LiveOptions:
             Address.parse(self.status)
         elif self.status_host or self.status_token_file is not None:
             raise InvalidParameterError("no status is served; expected status, a port or HOST:PORT, beside its options")
-        for name in self.status_host:
-            check_name(name)
+        check_names(self.status_host)
 
     @property
     def masks_every(self) -> int:

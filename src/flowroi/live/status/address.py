@@ -16,6 +16,8 @@ _OWN_NAMES = ("localhost", LOOPBACK, "[::1]")
 _ADDRESS = re.compile(r"(?:(?P<host>[^:\[\]/\s]+|\[[0-9A-Fa-f:.%]+\]):)?(?P<port>[0-9]{1,5})", re.ASCII)
 _NAME = re.compile(r"(?:[^:\[\]/\s]+|\[[0-9A-Fa-f:.%]+\])(?::[0-9]{1,5})?", re.ASCII)
 _LAST_PORT = 65535
+# Browsers leave it out.
+_HTTP_PORT = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +70,19 @@ def is_loopback(host: str) -> bool:
     return ip_address(host.partition("%")[0]).is_loopback
 
 
-def check_name(name: str) -> str:
-    """Return a name that a server may be asked for by, with or without a port.
+def check_names(names: Iterable[str]) -> None:
+    """Refuse what is no list of names that a server may be asked for by, with or without a port.
 
     Raises
     ------
     InvalidParameterError
-        If it is none.
+        If one of them is none.
     """
-    if not isinstance(name, str) or _NAME.fullmatch(name) is None:
-        raise InvalidParameterError(f"status_host is {name!r}; expected a name such as scope.example.org, or NAME:PORT")
-    return name
+    for name in names:
+        if isinstance(names, str) or not isinstance(name, str) or _NAME.fullmatch(name) is None:
+            raise InvalidParameterError(
+                f"status_host is {names!r}; expected a list of names such as scope.example.org, or NAME:PORT"
+            )
 
 
 def allowed_hosts(address: Address, more: Iterable[str]) -> frozenset[str]:
@@ -93,10 +97,12 @@ def allowed_hosts(address: Address, more: Iterable[str]) -> frozenset[str]:
 
     Examples
     --------
-    >>> sorted(allowed_hosts(Address("127.0.0.1", 80), ["Scope"]))
-    ['127.0.0.1:80', '[::1]:80', 'localhost:80', 'scope', 'scope:80']
+    >>> sorted(allowed_hosts(Address("127.0.0.1", 9123), ["Scope"]))
+    ['127.0.0.1:9123', '[::1]:9123', 'localhost:9123', 'scope', 'scope:9123']
     """
     hosts = {f"{host}:{address.port}" for host in (address.host, *_OWN_NAMES)}
+    if address.port == _HTTP_PORT:
+        hosts.update((address.host, *_OWN_NAMES))
     for name in more:
         hosts.add(name)
         if not re.search(r":[0-9]+\Z", name):

@@ -67,9 +67,12 @@ class Desk:
     def hear(self, kind: str, facts: Mapping[str, Any]) -> None:
         """Take in an event of the run."""
         if kind == "started":
-            for place in self._run.crew.places.values():
-                for what, text in place.told:
-                    self._tally.recall(what, place.name, text)
+            # What is cut off now was told just now.
+            earlier = [("", entry) for entry in self._run.intake.told]
+            earlier += [(place.name, entry) for place in self._run.crew.places.values() for entry in place.told]
+            for position, (what, text) in earlier:
+                if what != "cut":
+                    self._tally.recall(what, position, text)
         self._tally.hear(kind, facts)
 
     def beside(self, run: Run, tell: Callable[..., None]) -> LiveReport:

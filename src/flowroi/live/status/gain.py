@@ -32,13 +32,16 @@ EVERY_S = 30.0
 # Of one core: where a measurement takes long, the next one waits for longer.
 MOST_SHARE = 0.015
 _MOST_SAMPLES = 200
-# OpenJPEG is asked for a PSNR of the whole frame; that of the RoI is met by so many trials, each about a dB nearer.
-_MOST_TRIALS = 4
-_NEAR_DB = 0.1
-# Where two trials differ by less than this in quality, no size is told from their slope.
-_FLAT_DB = 0.02
+# OpenJPEG is asked for a PSNR of the whole frame; so many trials put that of the RoI between two that are so near. It
+# comes in steps, and a little more is asked for each time, to be beyond it.
+_MOST_TRIALS = 6
+_NEAR_DB = 1.0
+_BEYOND_DB = 0.25
 _RESOLUTIONS = 6
 _LOWEST_PRIORITY = 19
+
+# Quality in dB, and bytes.
+_Trial = tuple[float, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,35 +198,37 @@ def plain_bytes(frame: Frame, ours: Frame, mask: Mask | None) -> int | None:
     Returns
     -------
     int or None
-        By interpolation between trials; of a lossless stream where ours has no error. None where the RoI is empty, or
-        no trial comes near.
+        By interpolation between a trial below and one above; of a lossless stream where ours has no error. None where
+        the RoI is empty, or there are no two such trials.
     """
     if mask is not None and not mask.any():
         return None
     aim = _quality_db(frame, ours, mask)
     if math.isinf(aim):
         return len(_plain(frame, None))
-    trials: list[tuple[float, float]] = []
+    below: _Trial | None = None
+    above: _Trial | None = None
     level = aim
     for _ in range(_MOST_TRIALS):
         data = _plain(frame, level)
         reached = _quality_db(frame, np.asarray(imagecodecs.jpeg2k_decode(data, numthreads=1)), mask)
         if math.isinf(reached):
             return None
-        trials.append((reached, math.log(len(data))))
-        if abs(reached - aim) <= _NEAR_DB:
+        # Of several on a side, the one that is nearer.
+        if reached < aim:
+            below = max(below or (reached, 0), (reached, len(data)))
+        else:
+            above = min(above or (math.inf, 0), (reached, len(data)))
+        if below and above and above[0] - below[0] <= _NEAR_DB:
             break
-        level += aim - reached
-    return _size_at(aim, trials)
+        level += aim - reached + math.copysign(_BEYOND_DB, aim - reached)
+    return _size_between(below, above, aim) if below and above else None
 
 
-def _size_at(aim: float, trials: list[tuple[float, float]]) -> int | None:
-    """Return the size at a quality, from (quality, logarithm of the size) of the trials that are nearest to it."""
-    near = sorted(trials, key=lambda trial: abs(trial[0] - aim))[:2]
-    if len(near) == 1 or abs(near[0][0] - near[1][0]) < _FLAT_DB:
-        return round(math.exp(near[0][1])) if abs(near[0][0] - aim) <= _NEAR_DB else None
-    (quality, size), (other, other_size) = near
-    return round(math.exp(size + (aim - quality) * (other_size - size) / (other - quality)))
+def _size_between(below: _Trial, above: _Trial, aim: float) -> int:
+    """Return the size at a quality between those of two trials; its logarithm is about linear in dB."""
+    share = (aim - below[0]) / (above[0] - below[0])
+    return round(below[1] ** (1 - share) * above[1] ** share)
 
 
 def _plain(frame: Frame, level_db: float | None) -> bytes:

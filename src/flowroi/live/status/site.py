@@ -111,7 +111,7 @@ class Site:
         if len(request.hosts) != 1 or request.hosts[0].lower() not in self._hosts:
             return refusal(HTTPStatus.FORBIDDEN, "this is not the name of this page (--status-host)")
         path, _, query = request.target.partition("?")
-        given = parse_qs(query, max_num_fields=8).get("token", []) if path == "/" else []
+        given = parse_qs(query).get("token", []) if path == "/" else []
         refused = self._refused(request, given)
         if refused is not None:
             return refused

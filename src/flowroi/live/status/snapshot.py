@@ -76,8 +76,8 @@ class Status:
     Attributes
     ----------
     state : str
-        "starting", "watching", "behind", "degraded", "source-lost", "stalled", "finishing", "finished", "stopped" or
-        "failed".
+        "starting", "watching", "behind", "degraded", "source-lost", "stalled", "finishing", "finished" or
+        "stopped".
     words : str
         More of it: why it is stalled, what ended it.
     version, target : str

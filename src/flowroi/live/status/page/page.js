@@ -13,9 +13,8 @@ const STATES = {
   finishing: ["Finishing", "neutral"],
   finished: ["Finished", "good"],
   stopped: ["Stopped", "warn"],
-  failed: ["Failed", "bad"],
 };
-const ENDED = ["finished", "stopped", "failed"];
+const ENDED = ["finished", "stopped"];
 
 const by = (id) => document.getElementById(id);
 const set = (id, text) => {
@@ -32,10 +31,11 @@ const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const number = (value) => whole.format(value).replaceAll(",", "\u202f");
 const places = (value, count) => value.toFixed(count);
 const seconds = (s) => {
+  if (s > 0 && s < 0.1) return "< 0.1 s";
   if (s < 10) return `${places(s, 1)} s`;
   if (s < 120) return `${Math.round(s)} s`;
   if (s < 7200) return `${Math.round(s / 60)} min`;
-  return s < 172800 ? `${places(s / 3600, 1)} h` : `${places(s / 86400, 1)} days`;
+  return s < 172800 ? `${places(s / 3600, 1)} h` : `${places(s / 86400, s < 864000 ? 1 : 0)} days`;
 };
 const bytes = (size) => {
   const [unit, scale] = [["TB", 1e12], ["GB", 1e9], ["MB", 1e6], ["kB", 1e3], ["B", 1]].find((u) => size >= u[1]) ?? ["B", 1];
@@ -141,7 +141,7 @@ function showFigures(status) {
   set("rate-more", status.coded_bytes ? `${bytes(status.raw_bytes)} in ${bytes(status.coded_bytes)}` : "raw : coded bytes");
   const gain = status.gain;
   set("gain", gain.mean === null ? "–" : `${places(gain.mean, 2)} ×`);
-  set("gain-more", gain.samples ? `smaller at equal PSNR in the RoI; a sample of ${plural(gain.samples, "frame")}, ${places(100 * gain.share, 1)} % of a core` : "no frame sampled yet");
+  set("gain-more", gain.samples ? `over JPEG 2000; ${plural(gain.samples, "frame")}, for ${places(100 * gain.share, 1)} % of a core` : "no frame sampled yet");
   set("free", status.free_bytes === null ? "–" : bytes(status.free_bytes));
   set("free-more", hoursLeft(status));
 }
