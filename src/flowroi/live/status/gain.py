@@ -228,7 +228,7 @@ def plain_bytes(frame: Frame, ours: Frame, mask: Mask | None) -> int | None:
 def _size_between(below: _Trial, above: _Trial, aim: float) -> int:
     """Return the size at a quality between those of two trials; its logarithm is about linear in dB."""
     share = (aim - below[0]) / (above[0] - below[0])
-    return round(below[1] ** (1 - share) * above[1] ** share)
+    return round(math.exp((1 - share) * math.log(below[1]) + share * math.log(above[1])))
 
 
 def _plain(frame: Frame, level_db: float | None) -> bytes:
