@@ -16,20 +16,6 @@ _ENCODE = EncodeParams(rate=40)
 _ROI = RoiParams()
 _NOT_FOR_THE_LIBRARY = ("context", "incoming", "output", "verbose", "config", "as_json")
 _RENAMED = ("settle", "interval", "patience", "idle", "max_lag")
-# Events that go to people as a warning, too.
-_WARNINGS = (
-    "cut",
-    "duplicate",
-    "gap",
-    "ignored",
-    "late",
-    "refused",
-    "renamed",
-    "rewritten",
-    "source-lost",
-    "stalled",
-    "unsettled",
-)
 
 
 def watch(
@@ -109,6 +95,7 @@ def watch(
 
     from flowroi.live import LiveReport
     from flowroi.live import watch as run
+    from flowroi.live.report import FAULTS
 
     given = {name: value for name, value in locals().items() if name not in _NOT_FOR_THE_LIBRARY}
     settings = {f"{n}_s" if n in _RENAMED else n: v for n, v in given.items() if n in context.params}
@@ -124,7 +111,7 @@ def watch(
         text = _text(kind, facts)
         if as_json:
             out.result(kind, facts, "")
-        elif kind in _WARNINGS or (kind == "lag" and facts["late"]):
+        elif kind in FAULTS or (kind == "lag" and facts["late"]):
             out.warn(text)
         else:
             out.message(text)

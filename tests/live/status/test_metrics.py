@@ -145,7 +145,7 @@ def test_the_documented_rules_fire(tmp_path):
     (tmp_path / "rules.yml").write_text(rules)
     (tmp_path / "tests.yml").write_text(ALERTS)
     (tmp_path / "prometheus.yml").write_text(
-        documented("scrape_configs:").replace("/etc/flowroi/token", str(tmp_path / "rules.yml"))
+        documented("scrape_configs:").replace("/var/lib/flowroi/token", str(tmp_path / "rules.yml"))
     )
     for command in (
         ["check", "rules", "rules.yml"],

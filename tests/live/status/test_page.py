@@ -12,8 +12,8 @@ import urllib.request
 
 import pytest
 
+from flowroi.live.report import FAULTS
 from flowroi.live.status.gain import GainsSoFar
-from flowroi.live.status.tally import FAULTS
 from tests.live.conftest import put, well_files
 from tests.live.status.conftest import HOSTILE, TOKEN, place, status
 

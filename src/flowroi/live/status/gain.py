@@ -39,6 +39,7 @@ _NEAR_DB = 1.0
 _BEYOND_DB = 0.25
 _RESOLUTIONS = 6
 _LOWEST_PRIORITY = 19
+_LAST_FRAME_S = 5.0
 
 # Quality in dB, and bytes.
 _Trial = tuple[float, int]
@@ -139,10 +140,10 @@ class Sampler:
         self._thread.start()
 
     def stop(self) -> None:
-        """End, once the frame in hand is measured."""
+        """End, once the frame in hand is measured; one that hangs, as its disk may, is left alone."""
         self._stop.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(_LAST_FRAME_S)
 
     def _work(self) -> None:
         with suppress(OSError):

@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.cookies import CookieError, SimpleCookie
 from importlib.resources import files
 from urllib.parse import parse_qs
 
@@ -138,11 +137,9 @@ class Site:
         return [match[1] for match in found if match is not None]
 
     def _kept(self, request: Request) -> list[str]:
-        try:
-            jars = [SimpleCookie(value) for value in request.cookies]
-        except CookieError:
-            return []
-        return [jar[self._cookie].value for jar in jars if self._cookie in jar]
+        # Not by `http.cookies`, which gives up at what others on this machine may have set.
+        parts = (part.strip().partition("=") for value in request.cookies for part in value.split(";"))
+        return [value for name, _, value in parts if name == self._cookie]
 
     def _page(self, path: str) -> Answer:
         if path in self._pages:

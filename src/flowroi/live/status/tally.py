@@ -10,22 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from flowroi.live.report import FAULTS
 from flowroi.report.wording import legible
 
-# Kinds of events that are somebody's business.
-FAULTS = (
-    "cut",
-    "duplicate",
-    "gap",
-    "ignored",
-    "late",
-    "refused",
-    "renamed",
-    "rewritten",
-    "source-lost",
-    "stalled",
-    "unsettled",
-)
 # Upper bounds of the lags that are counted together, seconds.
 LAG_BOUNDS_S = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0)
 # Lags of the last minutes are told, and frames of the last minute.
