@@ -1,12 +1,12 @@
 """What the status of a live run costs: frames a second with a page and Prometheus looking on, beside none.
 
-    python benchmarks/live_status.py                         # 8 wells of 30 frames, 864x648
+    python benchmarks/live_status.py                          # 8 wells of 30 frames, 864x648
     python benchmarks/live_status.py --wells 4 --frames 12 --repeats 3
 
 All files are there when the run begins, so that it codes as fast as it can: the worst case for whoever takes time from
-it. Somebody asks for the status twice a second, for a picture every second, and for the metrics every two, from the
-same process, whose work is counted in. Runs alternate; ratios are medians of pairs: of the time on the clock, which
-other work on the machine disturbs, and of processor time. Then what measuring the gain of a frame takes.
+it. Somebody asks for status, picture and metrics every two seconds, which a page does at most, from the same process,
+whose work is counted in. Runs alternate; ratios are medians of pairs: of the time on the clock, which other work on the
+machine disturbs, and of processor time. Then what a picture takes, and measuring the gain of a frame.
 """
 
 from __future__ import annotations
@@ -22,18 +22,16 @@ from pathlib import Path
 from flowroi.codec import decode, encode
 from flowroi.live import watch
 from flowroi.live.status.gain import plain_bytes
+from flowroi.live.status.picture import overlay_png
 from flowroi.synthetic import synthetic_movie, write_synthetic_plate
 
 
 def look(url: str, stop: threading.Event) -> None:
-    """Ask as a page and Prometheus do, and more often."""
+    """Ask as a page and Prometheus do."""
     base, token = url.split("?token=")
     headers = {"Authorization": f"Bearer {token}"}
-    turn = 0
-    while not stop.wait(0.5):
-        paths = ["status.json", *(["overlay/0.png"] if turn % 2 else []), *(["metrics"] if turn % 4 == 0 else [])]
-        turn += 1
-        for path in paths:
+    while not stop.wait(2):
+        for path in ("status.json", "overlay/0.png", "metrics"):
             try:
                 request = urllib.request.Request(base + path, headers=headers)
                 with urllib.request.urlopen(request, timeout=10) as answer:
@@ -91,6 +89,9 @@ def main() -> None:
         before = time.thread_time()
         plain_bytes(frame, decode(ours), labels > 0)
         took_s = time.thread_time() - before
+        before = time.thread_time()
+        overlay_png(decode(ours), labels > 0)
+        print(f"a picture: {time.thread_time() - before:.3f} s")
         print(f"a gain measured: {took_s:.2f} s of a processor, every 30 s {took_s / 30:.2%} of a core")
 
 

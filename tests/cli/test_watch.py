@@ -58,6 +58,7 @@ def test_usage(flow, incoming, tmp_path):
 
 
 def test_the_status_is_told_first(flow, incoming, tmp_path):
+    pytest.importorskip("prometheus_client", reason="no prometheus_client: no status is served")
     token = tmp_path / "token"
     options = ("-o", "out", *QUICK, "--frames", "3", "--status", "0", "--status-host", "scope")
     done = flow("watch", incoming, *options, "--status-token-file", token, "--json")
@@ -72,6 +73,7 @@ def test_the_status_is_told_first(flow, incoming, tmp_path):
 
 
 def test_status_usage(flow, incoming, tmp_path):
+    pytest.importorskip("prometheus_client", reason="no prometheus_client: no status is served")
     for options, words in (
         (("--status", "x"), "status is 'x'"),
         (("--status", "0", "--status-host", "a b"), "status_host is"),
