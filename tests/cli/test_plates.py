@@ -93,6 +93,19 @@ def test_one_bad_well_is_partly_done_then_skipped(flow, raw, tmp_path):
     assert "finished without A2_f0" in flow("verify", "out").out
 
 
+@pytest.mark.parametrize("target", ["out", "out.ome.zarr"])
+def test_a_well_that_failed_by_itself_leaves_nothing_in_the_plate(flow, raw, tmp_path, target):
+    break_well(raw)
+    break_well(raw, "B01")
+    assert flow("compress", raw, "-o", target, *QUICK, "--well", "A1").code == 0
+    for well in ("A2", "B1"):
+        assert flow("compress", raw, "-o", target, *QUICK, "--well", well).code == 1
+    assert flow("compress", raw, "-o", target, *QUICK, "--skip-failed").code == 0
+    result = flow("verify", target)
+    assert result.code == 0, result.out
+    assert not (tmp_path / target / "B").exists()
+
+
 def test_nothing_done_is_a_failure(flow, raw):
     for well in ("A01", "A02", "B01"):
         break_well(raw, well)
