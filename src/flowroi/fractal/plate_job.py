@@ -57,7 +57,7 @@ class PlateJob:
             return cls.of(json.loads((target / _NAME).read_text(encoding="utf-8")))
         except FileNotFoundError:
             return None
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, KeyError) as error:
             raise CorruptDataError(
                 f"the job of the plate cannot be read ({error}); nothing was done: remove the file, and compress again",
                 path=target / _NAME,
