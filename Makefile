@@ -79,6 +79,8 @@ stubs: $(VENV)/developed
 lock: $(VENV)/developed
 	$(BIN)/uv pip compile pyproject.toml --extra video --extra evaluation --group build --group test --group lint --group docs --universal \
 	  --python-version 3.11 --no-annotate --no-header --no-emit-index-url --upgrade -o requirements/dev.lock -q
+	$(BIN)/uv pip compile requirements/recipes.in pyproject.toml --universal \
+	  --python-version 3.11 --no-annotate --no-header --no-emit-index-url --upgrade -o requirements/recipes.txt -q
 
 clean:
 	rm -rf build site demo $(VENV) $(VENV)-cellpose3 $(VENV)-cellpose-sam $(VENV)-recipes
@@ -95,7 +97,7 @@ $(VENV)/installed: $(VENV)/created pyproject.toml CMakeLists.txt $(CPP)
 
 $(VENV)-recipes/installed: requirements/recipes.txt pyproject.toml CMakeLists.txt $(CPP)
 	$(PYTHON) -m venv $(VENV)-recipes
-	$(VENV)-recipes/bin/python -m pip install --quiet --disable-pip-version-check -r $< -e .
+	$(VENV)-recipes/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $< -e .
 	touch $@
 
 # torch first, so that the extra takes the one that is there.
