@@ -135,6 +135,7 @@ def split_options(options: Mapping[str, Any]) -> tuple[Settings, LiveOptions]:
         )
     for name, value, wanted in (
         ("adjacent_factor", roi.adjacent_factor, 0),
+        ("plate", job.plate, False),
         ("wells", job.wells, ()),
         ("skip_failed", job.skip_failed, False),
         ("dry_run", job.dry_run, False),
