@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 LIMIT_S = 60
@@ -46,11 +47,8 @@ class DaskProcesses:
     def close(self):
         for process in [*self.workers, self.scheduler]:
             if process is not None:
-                for number in (signal.SIGCONT, signal.SIGKILL):
-                    try:
-                        os.killpg(process.pid, number)
-                    except ProcessLookupError:
-                        pass
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
                 process.wait(LIMIT_S)
 
     def _start(self, kind, *arguments, environment=None, cwd=None):

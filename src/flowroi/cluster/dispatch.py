@@ -132,9 +132,10 @@ class Dispatch:
 
     def _usable_workers(self) -> dict[str, Worker]:
         """Return the workers that may be used; raise if there are none for too long."""
-        if self.link.supply is not None:
-            self.link.supply.want(len(self.waiting) + len(self.alone) + len(self.later) + len(self.under_way))
         known = self.link.workers()
+        if self.link.supply is not None:
+            left = {*self.waiting, *self.alone, *self.later, *(attempt.number for attempt in self.under_way.values())}
+            self.link.supply.want(len(left), len(known))
         if self.link.generation != self.generation:
             self._begin_generation()
         usable = {address: worker for address, worker in known.items() if worker.ready and address not in self.unfit}

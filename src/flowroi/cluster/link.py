@@ -34,8 +34,8 @@ class Worker:
 class Supply(Protocol):
     """What brings workers, where they are not just there."""
 
-    def want(self, cores: int) -> None:
-        """Ask for workers of so many cores in all, as far as that is allowed; called again and again."""
+    def want(self, cores: int, workers: int) -> None:
+        """Have so many cores, as far as that is allowed; called again and again, with the workers there are."""
 
 
 class Link:

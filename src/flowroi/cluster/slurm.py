@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import re
+import secrets
+import subprocess
+import time
 import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -11,7 +16,12 @@ from typing import Any, Self
 from flowroi.errors import FlowRoIError, InvalidParameterError, MissingInputError
 from flowroi.extras import need
 
-_START_S = 30.0
+# SLURM's controller is not to be bothered.
+_LOOK_EVERY_S = 10.0
+_CALL_S = 120
+# So many jobs may end one after the other without a worker.
+_MOST_FALSE_STARTS = 5
+_ENDED = ("COMPLETING", "COMPLETED", "CANCELLED", "FAILED", "TIMEOUT", "NODE_FAIL", "PREEMPTED", "OUT_OF_MEMORY")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,21 +138,67 @@ class SlurmJobs:
     MissingDependencyError
         If `dask_jobqueue` is not installed.
     FlowRoIError
-        If SLURM does not take a job.
+        If there is no SLURM.
     """
 
     def __init__(self, settings: SlurmSettings) -> None:
         self.settings = settings
-        self._asked = 0
-        self._cluster: Any = slurm_cluster(settings)
+        # One name for all of them, by which they are found whatever happened to an answer of sbatch.
+        self.name = f"flowroi-{secrets.token_hex(6)}"
+        self._cluster: Any = slurm_cluster(settings, self.name)
+        self._script = job_script(self._cluster)
         self.address: str = self._cluster.scheduler_address
+        self._looked = -math.inf
+        self._submitted = 0
+        self._false_starts = 0
 
-    def want(self, cores: int) -> None:
-        """Have jobs for so many cores, but not more jobs than the settings say; one that died is submitted anew."""
-        jobs = min(self.settings.jobs, -(-cores // self.settings.cores))
-        self._asked = max(self._asked, jobs)
-        # Again and again: it makes up for jobs that are gone.
-        self._cluster.scale(jobs=self._asked)
+    def want(self, cores: int, workers: int) -> None:
+        """Have jobs for so many cores, but not more jobs than the settings say; one that is gone is submitted anew.
+
+        Raises
+        ------
+        FlowRoIError
+            If SLURM does not take a job, or jobs end time and again before a worker has come.
+        """
+        if time.monotonic() - self._looked < _LOOK_EVERY_S:
+            return
+        self._looked = time.monotonic()
+        states = dict(
+            line.split()[:2] for line in self._call("squeue", "-h", "-n", self.name, "-o", "%A %T").splitlines()
+        )
+        alive = {job for job, state in states.items() if state not in _ENDED}
+        gone = self._submitted - len(alive)
+        self._submitted = len(alive)
+        self._false_starts = 0 if workers else self._false_starts + gone
+        if self._false_starts >= _MOST_FALSE_STARTS:
+            raise FlowRoIError(
+                f"jobs of SLURM end before a worker has come, {self._false_starts} times now; what is not finished was "
+                f"not compressed: look at what they wrote in {self.settings.log_directory or Path.cwd()}"
+            )
+        wanted = min(self.settings.jobs, -(-cores // self.settings.cores))
+        for _ in range(wanted - len(alive)):
+            self._submit()
+        # Those that still wait in the queue, and are not needed any more.
+        waiting = [job for job in alive if states[job] == "PENDING"]
+        for job in waiting[: max(0, len(alive) - wanted)]:
+            self._call("scancel", job)
+
+    def _submit(self) -> None:
+        self._call("sbatch", "--parsable", given=self._script)
+        self._submitted += 1
+
+    def _call(self, *command: str, given: str | None = None) -> str:
+        try:
+            done = subprocess.run(  # noqa: S603 - SLURM's own programs
+                command, input=given, capture_output=True, text=True, timeout=_CALL_S, check=False
+            )
+        except FileNotFoundError as error:
+            raise FlowRoIError(f"{command[0]} is not there: run this where SLURM is") from error
+        except subprocess.TimeoutExpired as error:
+            raise FlowRoIError(f"{command[0]} does not answer, for {_CALL_S} s now: look at SLURM") from error
+        if done.returncode != 0:
+            raise FlowRoIError(f"{command[0]} failed ({done.stderr.strip()}): look at the SLURM configuration")
+        return done.stdout
 
     def __enter__(self) -> Self:
         return self
@@ -150,10 +206,24 @@ class SlurmJobs:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._cluster.close()
+        try:
+            if self._submitted:
+                self._call("scancel", "-n", self.name)
+        except FlowRoIError as failure:
+            if error is None:
+                raise
+            error.add_note(f"jobs named {self.name} may still run: {failure}")
+        finally:
+            self._cluster.close()
 
 
-def slurm_cluster(settings: SlurmSettings) -> Any:
+def job_script(cluster: Any) -> str:
+    """Return the script of a job of a cluster, which does not end with this process, but with its scheduler."""
+    # The name of a worker must be another one in each job.
+    return re.sub(r"--name \S+", '--name "$SLURM_JOB_ID"', str(cluster.job_script()))
+
+
+def slurm_cluster(settings: SlurmSettings, name: str) -> Any:
     """Return the `dask_jobqueue.SLURMCluster` of some settings: a scheduler in this process, and no job yet."""
     jobqueue = need("dask_jobqueue", extra="slurm")
     try:
@@ -170,6 +240,7 @@ def slurm_cluster(settings: SlurmSettings) -> Any:
             interface=settings.interface,
             local_directory=settings.local_directory,
             log_directory=settings.log_directory,
+            job_name=name,
             scheduler_options={"dashboard": False},
             n_workers=0,
         )
