@@ -31,16 +31,21 @@ class DaskProcesses:
         self.workers = []
         self._count = 0
 
-    def start_scheduler(self):
+    def start_scheduler(self, *, environment=None):
         arguments = ["--host", "127.0.0.1", "--port", str(self.port), "--no-dashboard"]
-        self.scheduler = self._start("scheduler", *arguments)
+        self.scheduler = self._start("scheduler", *arguments, environment=environment)
+        wait_until(self._answers)
         return self.scheduler
 
-    def start_worker(self, *, threads=1, environment=None, cwd=None):
+    def _answers(self):
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def start_worker(self, *, threads=1, environment=None, cwd=None, within=()):
         arguments = ["--host", "127.0.0.1", "--nthreads", str(threads), "--no-dashboard"]
         arguments += ["--nanny" if self.nanny else "--no-nanny", "--memory-limit", "0"]
         arguments += ["--local-directory", str(self.folder / "scratch")]
-        process = self._start("worker", self.address, *arguments, environment=environment, cwd=cwd)
+        process = self._start("worker", self.address, *arguments, environment=environment, cwd=cwd, within=within)
         self.workers.append(process)
         return process
 
@@ -51,9 +56,9 @@ class DaskProcesses:
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait(LIMIT_S)
 
-    def _start(self, kind, *arguments, environment=None, cwd=None):
+    def _start(self, kind, *arguments, environment=None, cwd=None, within=()):
         self._count += 1
-        command = [sys.executable, "-m", "dask", kind, *arguments]
+        command = [*within, sys.executable, "-m", "dask", kind, *arguments]
         with (self.folder / f"{kind}-{self._count}.log").open("wb") as log:
             return subprocess.Popen(
                 command,
