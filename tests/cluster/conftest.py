@@ -21,6 +21,7 @@ def shared_cluster(tmp_path_factory):
         processes.start_scheduler()
         for _ in range(2):
             processes.start_worker(cwd=ROOT)
+        processes.wait_for_workers()
         yield processes
 
 

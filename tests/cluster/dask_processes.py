@@ -49,6 +49,11 @@ class DaskProcesses:
         self.workers.append(process)
         return process
 
+    def wait_for_workers(self):
+        """Wait until all workers are with the scheduler."""
+        logs = list(self.folder.glob("worker-*.log"))
+        wait_until(lambda: all(b"Starting established connection" in log.read_bytes() for log in logs))
+
     def close(self):
         for process in [*self.workers, self.scheduler]:
             if process is not None:

@@ -43,7 +43,7 @@ def test_a_worker_that_would_make_other_bytes(own_cluster, raw, tmp_path, monkey
     (tmp_path / "site" / "sitecustomize.py").write_text(program)
     own_cluster.start_worker(environment={"PYTHONPATH": str(tmp_path / "site")})
     with (
-        connect(own_cluster.address, patience_s=20) as cluster,
+        connect(own_cluster.address) as cluster,
         pytest.raises(FlowRoIError, match=f"no worker at tcp://.* can be used: .*{reason}"),
     ):
         cluster.compress(raw, tmp_path / "out", **LOSSLESS)
@@ -73,7 +73,7 @@ def test_a_worker_that_does_not_see_the_files(own_cluster, raw, tmp_path, hidden
     tifffile.imwrite(movie, np.zeros((2, 32, 32), np.uint8), photometric="minisblack")
     own_cluster.start_worker(within=without)
     with (
-        connect(own_cluster.address, patience_s=20) as cluster,
+        connect(own_cluster.address) as cluster,
         pytest.raises(FlowRoIError, match=reason),
     ):
         cluster.compress(movie, tmp_path / "results" / "a.ome.tif", **LOSSLESS)

@@ -95,7 +95,8 @@ class _Progress:
         self._log = _event_log()
 
     def __call__(self, done: int, total: int) -> None:
-        if time.monotonic() - self._told < _TELL_EVERY_S:
+        # Always at the end, before the archive gets its name.
+        if done < total and time.monotonic() - self._told < _TELL_EVERY_S:
             return
         self._told = time.monotonic()
         check(Path(self._terms["lease"]))
