@@ -111,6 +111,7 @@ def test_a_worker_that_stops_and_goes_on(own_cluster, compress_hindered, raw, no
     assert_whole(raw, tmp_path / "out", tmp_path)
 
 
+@pytest.mark.slow
 def test_a_worker_that_stops_for_ever(own_cluster, compress_hindered, raw, notes, tmp_path):
     first = own_cluster.start_worker(cwd=ROOT)
     with (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -243,8 +243,11 @@ def _compress_movies(
     plates = [pair for pair in pairs if is_plate(pair[0], settings["pattern"])]
     movies = [pair for pair in pairs if pair not in plates]
     codes = []
-    with out.progress(f"{len(movies)} movies") as progress:
-        for number, answer in cluster.compress_movies(movies, progress=progress, **settings):
+    with (
+        out.progress(f"{len(movies)} movies") as progress,
+        closing(cluster.compress_movies(movies, progress=progress, **settings)) as answers,
+    ):
+        for number, answer in answers:
             if isinstance(answer, FlowRoIError | OSError):
                 out.error(answer, FAILED)
                 codes.append(FAILED)

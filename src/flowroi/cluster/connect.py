@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PATIENCE_S = 300.0
 # Jobs may wait for long in a queue.
 SLURM_PATIENCE_S = 86_400.0
-_SCHEMES = ("tcp://", "tls://", "ucx://", "ws://", "wss://")
+_SCHEMES = ("tcp://", "tls://")
 
 
 class Cluster:

@@ -241,7 +241,8 @@ def slurm_cluster(settings: SlurmSettings, name: str) -> Any:
             local_directory=settings.local_directory,
             log_directory=settings.log_directory,
             job_name=name,
-            scheduler_options={"dashboard": False},
+            # No pages for everybody, and no port that another scheduler may have.
+            scheduler_options={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
             n_workers=0,
         )
     except (ValueError, OSError, RuntimeError) as error:
