@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from flowroi import compress
-from flowroi.cluster.slurm import job_script, read_slurm_file, slurm_cluster
-from flowroi.errors import InvalidParameterError, MissingInputError
+from flowroi.cluster.slurm import SlurmJobs, job_script, read_slurm_file, slurm_cluster
+from flowroi.errors import FlowRoIError, InvalidParameterError, MissingInputError
 from flowroi.synthetic import write_synthetic_plate
 from tests.plates.test_compression import digests
 
@@ -63,6 +63,46 @@ def test_what_is_submitted(tmp_path):
     assert command.startswith("/venv/bin/python -m distributed.cli.dask_worker tcp://127.0.0.1:")
     for part in ('--name "$SLURM_JOB_ID"', "--nworkers 2", "--nthreads 2", "--death-timeout"):
         assert part in command
+
+
+def test_how_many_jobs(tmp_path, monkeypatch):
+    (tmp_path / "jobs.toml").write_text(SMALLEST + "processes = 2\ninterface = 'lo'")
+    queue, calls = {}, []
+
+    def call(_, *command, given=None):
+        calls.append(command)
+        if command[0] == "sbatch":
+            queue[str(len(calls))] = "PENDING"
+        if command[0] == "scancel":
+            queue.pop(command[1], None)
+        return "".join(f"{job} {state}\n" for job, state in queue.items())
+
+    monkeypatch.setattr(SlurmJobs, "_call", call)
+    monkeypatch.setattr("flowroi.cluster.slurm._LOOK_EVERY_S", 0)
+    with SlurmJobs(read_slurm_file(tmp_path / "jobs.toml")) as jobs:
+        jobs.want(5, 0, [])
+        first, second = queue
+        jobs.want(100, 0, [])
+        assert list(queue) == [first, second]
+        # One ran, and is gone: another is submitted, but not where there is nothing to do for it.
+        queue.update({first: "RUNNING", second: "COMPLETING"})
+        jobs.want(8, 2, [])
+        assert len(queue) == 3
+        third = list(queue)[-1]
+        del queue[second]
+        jobs.want(4, 2, [])
+        assert list(queue) == [first]
+        queue[third] = "RUNNING"
+        # Both of its processes must be idle.
+        jobs.want(2, 4, [f"{first}-0", f"{first}-1", f"{third}-0"])
+        assert list(queue) == [third]
+        for _ in range(4):
+            queue.clear()
+            jobs.want(4, 0, [])
+        queue.clear()
+        with pytest.raises(FlowRoIError, match="end before a worker has come, "):
+            jobs.want(4, 0, [])
+    assert calls[-1] == ("scancel", "-n", jobs.name)
 
 
 @pytest.mark.skipif(why_not() is not None, reason=str(why_not()))

@@ -134,8 +134,11 @@ class Dispatch:
         """Return the workers that may be used; raise if there are none for too long."""
         known = self.link.workers()
         if self.link.supply is not None:
-            left = {*self.waiting, *self.alone, *self.later, *(attempt.number for attempt in self.under_way.values())}
-            self.link.supply.want(len(left), len(known))
+            left = {*self.waiting, *self.alone, *self.later}
+            busy = {attempt.worker for attempt in self.under_way.values()}
+            spare = [] if left else [worker.name for address, worker in known.items() if address not in busy]
+            left.update(attempt.number for attempt in self.under_way.values())
+            self.link.supply.want(len(left), len(known), spare)
         if self.link.generation != self.generation:
             self._begin_generation()
         usable = {address: worker for address, worker in known.items() if worker.ready and address not in self.unfit}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -26,6 +26,7 @@ _LOGGERS = ("distributed", "tornado", "asyncio", "dask_jobqueue")
 class Worker:
     """A worker process, as the scheduler knows it; one that is short of memory, or about to end, is not ready."""
 
+    name: str
     host: str
     threads: int
     ready: bool
@@ -34,8 +35,17 @@ class Worker:
 class Supply(Protocol):
     """What brings workers, where they are not just there."""
 
-    def want(self, cores: int, workers: int) -> None:
-        """Have so many cores, as far as that is allowed; called again and again, with the workers there are."""
+    def want(self, cores: int, workers: int, spare: Sequence[str]) -> None:
+        """Have so many cores, as far as that is allowed; called again and again.
+
+        Parameters
+        ----------
+        cores : int
+        workers : int
+            That are there.
+        spare : sequence of str
+            Names of those that will not be given anything any more.
+        """
 
 
 class Link:
@@ -109,7 +119,9 @@ class Link:
             raise ConnectionError("another scheduler")
         self._identity = found["id"]
         self._workers = {
-            address: Worker(facts["host"], facts["nthreads"], facts.get("status", "running") == "running")
+            address: Worker(
+                str(facts["name"]), facts["host"], facts["nthreads"], facts.get("status", "running") == "running"
+            )
             for address, facts in found["workers"].items()
         }
         self._looked = time.monotonic()

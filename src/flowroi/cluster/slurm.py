@@ -8,6 +8,8 @@ import secrets
 import subprocess
 import time
 import tomllib
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
@@ -151,9 +153,17 @@ class SlurmJobs:
         self._looked = -math.inf
         self._submitted = 0
         self._false_starts = 0
+        self._has_tried = False
 
-    def want(self, cores: int, workers: int) -> None:
+    def want(self, cores: int, workers: int, spare: Sequence[str]) -> None:
         """Have jobs for so many cores, but not more jobs than the settings say; one that is gone is submitted anew.
+
+        Parameters
+        ----------
+        cores, workers : int
+            That are wanted, and that are there.
+        spare : sequence of str
+            Names of workers that are not needed any more: jobs that have no others end.
 
         Raises
         ------
@@ -178,12 +188,16 @@ class SlurmJobs:
         wanted = min(self.settings.jobs, -(-cores // self.settings.cores))
         for _ in range(wanted - len(alive)):
             self._submit()
-        # Those that still wait in the queue, and are not needed any more.
+        # Those that still wait in the queue, then those of which no process has anything to do.
+        unused = Counter(name.split("-")[0] for name in spare)
+        idle = [job for job in alive if unused[job] == (self.settings.processes or self.settings.cores)]
         waiting = [job for job in alive if states[job] == "PENDING"]
-        for job in waiting[: max(0, len(alive) - wanted)]:
+        for job in [*waiting, *idle][: max(0, len(alive) - wanted)]:
             self._call("scancel", job)
+            self._submitted -= 1
 
     def _submit(self) -> None:
+        self._has_tried = True
         self._call("sbatch", "--parsable", given=self._script)
         self._submitted += 1
 
@@ -207,7 +221,7 @@ class SlurmJobs:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
-            if self._submitted:
+            if self._has_tried:
                 self._call("scancel", "-n", self.name)
         except FlowRoIError as failure:
             if error is None:
@@ -241,7 +255,7 @@ def slurm_cluster(settings: SlurmSettings, name: str) -> Any:
             local_directory=settings.local_directory,
             log_directory=settings.log_directory,
             job_name=name,
-            # No pages for everybody, and no port that another scheduler may have.
+            # Its pages are not for everybody, and not at a port that another scheduler may have.
             scheduler_options={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
             n_workers=0,
         )
