@@ -17,7 +17,6 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from flowroi.archives.claim import is_claimed
-from flowroi.cluster import on_worker
 from flowroi.cluster.errand import LATER, UNFIT, Errand, Terms
 from flowroi.cluster.lease import Lease
 from flowroi.cluster.link import Link, Worker
@@ -28,6 +27,8 @@ from flowroi.versions import codec_versions
 MOST_DEATHS = 3
 # So many answers may get lost that had been given.
 _MOST_LOST = 20
+# Evaluated by the worker. A function that it does not have would end the whole worker, before any task began.
+_CALL = "__import__('importlib').import_module('flowroi.cluster.on_worker').run(terms, threads, packed)"
 _POLL_S = 0.2
 _ANSWER_S = 10.0
 # Fit workers may come behind those that are not.
@@ -211,10 +212,9 @@ class Dispatch:
         }
         try:
             future = self.link.client.submit(
-                on_worker.run,
-                terms,
-                threads,
-                self.packed[number],
+                eval,
+                _CALL,
+                {"terms": terms, "threads": threads, "packed": self.packed[number]},
                 key=key,
                 pure=False,
                 workers=[address],
