@@ -292,6 +292,29 @@ def test_the_source_goes_away_and_comes_back(raw, incoming, watcher, tmp_path):
     assert "gap" not in running.kinds()
 
 
+def test_started_again_while_the_source_is_away(raw, incoming, watcher, tmp_path):
+    """An empty folder, of which files were taken before, is no folder in which nothing comes."""
+    files = well_files(raw)
+    first = watcher(incoming, tmp_path / "plate", lossless="all")
+    for file in files[:3]:
+        put(file, incoming)
+    first.wait_for("frame", 3)
+    first.abandon.set()
+    first.join()
+    incoming.rename(tmp_path / "away")
+    incoming.mkdir()
+    again = watcher(incoming, tmp_path / "plate", lossless="all")
+    again.wait_for("source-lost")
+    incoming.rmdir()
+    (tmp_path / "away").rename(incoming)
+    again.wait_for("source-back")
+    for file in files[3:6]:
+        put(file, incoming)
+    again.wait_for("frame", 3)
+    again.stop.set()
+    assert (again.join().frames, again.report.told) == (6, ())
+
+
 def test_a_second_watcher_is_refused(raw, incoming, watcher, tmp_path):
     running = watcher(incoming, tmp_path / "plate", noise=1)
     put(well_files(raw)[0], incoming)
