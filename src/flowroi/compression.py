@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flowroi.errors import InvalidParameterError
-from flowroi.job import Settings, parse_options
+from flowroi.job import Job, Settings, parse_options
 from flowroi.pipeline import Progress, compress_movie
 from flowroi.report.compression import CompressionReport
 from flowroi.sources import open_source
@@ -54,8 +54,9 @@ def compress(
         the faster), `gop` (frames from key frame to key frame, 64) and `background` (what becomes of it outside the
         RoI: "fill", "plate" or "none"). A run that breaks off is gone on with by the same call.
         Without `rate`, `psnr`, `noise` or `lossless`, `noise` is 1: errors in the RoI within the camera's noise.
-        For plates also `wells` (only these: `("A1", "B/3", "A/1/0")`, right into the target; a later call without it
-        finishes the plate) and `skip_failed` (finish a plate without the positions that cannot be compressed).
+        For plates also `plate` (the input is one, even if the names of its images tell only one position), `wells`
+        (only these: `("A1", "B/3", "A/1/0")`, right into the target; a later call without it finishes the plate) and
+        `skip_failed` (finish a plate without the positions that cannot be compressed).
 
     Returns
     -------
@@ -91,15 +92,21 @@ def compress(
     settings = parse_options(options)
     job = settings.job
     if not isinstance(source, np.ndarray):
-        from flowroi.plates import is_plate, open_plate
-
-        if is_plate(source, job.pattern):
+        if taken_for_plate(source, job):
+            from flowroi.plates import open_plate
             from flowroi.plates.compression import compress_plate
             from flowroi.plates.executor import run_tasks
 
             plate = open_plate(source, pattern=job.pattern, channel=job.channel, max_pixels=job.max_pixels)
             return compress_plate(plate, Path(target), settings, progress, executor=executor or run_tasks)
     return _compress_movie(source, target, settings, progress)
+
+
+def taken_for_plate(source: str | PathLike[str], job: Job) -> bool:
+    """Whether an input is compressed as a plate: it looks like one, or is said to be one."""
+    from flowroi.plates import is_plate
+
+    return job.plate or is_plate(source, job.pattern, asked=bool(job.wells) or job.skip_failed)
 
 
 def compress_as_movie(

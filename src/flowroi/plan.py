@@ -20,7 +20,7 @@ from flowroi.report.compression import CompressionReport
 from flowroi.sources import Source
 
 # Of a job, what decides on no byte of an archive.
-_WITHOUT_EFFECT = ("workers", "overwrite", "dry_run", "measure", "wells", "skip_failed", "max_pixels")
+_WITHOUT_EFFECT = ("workers", "overwrite", "dry_run", "measure", "plate", "wells", "skip_failed", "max_pixels")
 _MOST_NAMED = 5
 
 

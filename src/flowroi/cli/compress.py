@@ -103,6 +103,7 @@ def compress(
     measure: Annotated[bool, typer.Option("--measure", help="Report the PSNR inside the encoder's own RoI.")] = False,
     pattern: options.Pattern = None,
     channel: options.Channel = None,
+    plate: options.Plate = False,
     well: options.Wells = None,
     skip_failed: Annotated[
         bool, typer.Option("--skip-failed", help="Of a plate: finish it without positions that cannot be compressed.")
@@ -238,9 +239,11 @@ def _compress_movies(
     pairs: list[tuple[Path, Path]], settings: dict[str, Any], out: Output, cluster: Cluster
 ) -> tuple[list[int], list[tuple[Path, Path]]]:
     """Compress all movies at once on a cluster; return their exit codes, and the plates, which are still to be done."""
-    from flowroi.plates import is_plate
+    from flowroi.compression import taken_for_plate
+    from flowroi.job import parse_options
 
-    plates = [pair for pair in pairs if is_plate(pair[0], settings["pattern"])]
+    job = parse_options(settings).job
+    plates = [pair for pair in pairs if taken_for_plate(pair[0], job)]
     movies = [pair for pair in pairs if pair not in plates]
     codes = []
     with (
@@ -259,11 +262,12 @@ def _compress_movies(
 
 
 def _archive_name(path: Path, settings: dict[str, Any]) -> str:
-    from flowroi.plates import is_plate
+    from flowroi.compression import taken_for_plate
+    from flowroi.job import parse_options
 
     archive_format, codec = settings["format"], settings["codec"]
     stem = path.resolve().name if path.is_dir() else path.name.removesuffix(path.suffix).removesuffix(".ome")
-    if is_plate(path, settings["pattern"]):
+    if taken_for_plate(path, parse_options(settings).job):
         stem = stem.removesuffix(".zarr").removesuffix(".ome")
         return f"{stem}.ome.zarr" if (archive_format or "").startswith("ome-zarr") else stem
     if codec != "jpeg2000":

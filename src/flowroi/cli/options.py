@@ -120,6 +120,9 @@ Wells = Annotated[
         help="Of a plate: only this well (A1, A/1) or field of it (A/1/0); may be given again.", metavar="WELL"
     ),
 ]
+Plate = Annotated[
+    bool, typer.Option("--plate", help="The input is a plate, even if the names of its images tell only one position.")
+]
 Channel = Annotated[int | None, typer.Option(help="Which channel to read where there are several, from 0.")]
 MaxPixels = Annotated[
     int,

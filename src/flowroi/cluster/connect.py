@@ -61,12 +61,13 @@ class Cluster:
         FlowRoIError
             As `flowroi.compress`; also if the scheduler, or every worker, is away for longer than patience lasts.
         """
-        from flowroi.compression import compress
-        from flowroi.plates import is_plate
+        from flowroi.compression import compress, taken_for_plate
+        from flowroi.job import parse_options
 
         source, target = Path(source).absolute(), Path(target).absolute()
         options = _with_whole_paths(options)
-        if options.get("dry_run") or is_plate(source, options.get("pattern")):
+        job = parse_options(options).job
+        if job.dry_run or taken_for_plate(source, job):
             return compress(source, target, progress=progress, executor=self.run_tasks, **options)
         with closing(self.compress_movies([(source, target)], progress=progress, **options)) as answers:
             _, answer = next(answers)
