@@ -91,14 +91,13 @@ def compress(
     """
     settings = parse_options(options)
     job = settings.job
-    if not isinstance(source, np.ndarray):
-        if taken_for_plate(source, job):
-            from flowroi.plates import open_plate
-            from flowroi.plates.compression import compress_plate
-            from flowroi.plates.executor import run_tasks
+    if not isinstance(source, np.ndarray) and taken_for_plate(source, job):
+        from flowroi.plates import open_plate
+        from flowroi.plates.compression import compress_plate
+        from flowroi.plates.executor import run_tasks
 
-            plate = open_plate(source, pattern=job.pattern, channel=job.channel, max_pixels=job.max_pixels)
-            return compress_plate(plate, Path(target), settings, progress, executor=executor or run_tasks)
+        plate = open_plate(source, pattern=job.pattern, channel=job.channel, max_pixels=job.max_pixels)
+        return compress_plate(plate, Path(target), settings, progress, executor=executor or run_tasks)
     return _compress_movie(source, target, settings, progress)
 
 
