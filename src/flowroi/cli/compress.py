@@ -12,6 +12,7 @@ from flowroi.cli.output import Output, shown, size_text
 from flowroi.errors import FlowRoIError, InvalidParameterError
 from flowroi.limits import DEFAULT_MAX_PIXELS
 from flowroi.params import EncodeParams, RoiParams
+from flowroi.stores import AnyPath, StorePath
 
 _ENCODE = EncodeParams(rate=40)
 _ROI = RoiParams()
@@ -21,14 +22,7 @@ _NOT_FOR_THE_LIBRARY = ("context", "inputs", "output", "config", "as_json", "wel
 def compress(
     context: typer.Context,
     inputs: options.Inputs,
-    output: Annotated[
-        Path,
-        typer.Option(
-            "--output",
-            "-o",
-            help="NAME.ome.tif, .ome.zarr, .mkv, .mp4, a folder; of a plate .ome.zarr, a folder; of several a folder.",
-        ),
-    ],
+    output: options.Output,
     rate: Annotated[
         float | None,
         typer.Option(help="Compression rate: raw bytes over encoded bytes, > 1."),
@@ -98,6 +92,7 @@ def compress(
         bool, typer.Option("--skip-failed", help="Of a plate: finish it without positions that cannot be compressed.")
     ] = False,
     max_pixels: options.MaxPixels = DEFAULT_MAX_PIXELS,
+    scratch: options.Scratch = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Predict size and time from a sample of frames; write nothing.")
     ] = False,
@@ -118,7 +113,7 @@ def compress(
         _compress_many(inputs, output, settings, out)
 
 
-def _compress_one(path: Path, target: Path, settings: dict[str, Any], out: Output) -> int:
+def _compress_one(path: AnyPath, target: AnyPath, settings: dict[str, Any], out: Output) -> int:
     """Compress a movie or a plate, and return the exit code: only a plate can be partly done."""
     from flowroi.compression import compress as run
     from flowroi.report.compression import CompressionReport
@@ -159,19 +154,22 @@ def _compress_one(path: Path, target: Path, settings: dict[str, Any], out: Outpu
     return DONE
 
 
-def _compress_many(inputs: list[Path], folder: Path, settings: dict[str, Any], out: Output) -> None:
+def _compress_many(inputs: list[AnyPath], folder: AnyPath, settings: dict[str, Any], out: Output) -> None:
     """Compress each movie or plate into its own archive in `folder`; one that fails does not stop the others."""
     from flowroi.job import parse_options
     from flowroi.output import refuse_inside
 
     parse_options(settings)
+    if isinstance(folder, StorePath):
+        # Nothing else is written to a store.
+        settings = {**settings, "format": settings["format"] or "ome-zarr"}
     names = [_archive_name(path, settings) for path in inputs]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise InvalidParameterError(f"several inputs would become {twice[0]!r}; compress them one by one")
     refuse_inside(folder, inputs)
-    made = not folder.exists()
-    if made:
+    made = isinstance(folder, Path) and not folder.exists()
+    if isinstance(folder, Path) and made:
         folder.mkdir()
     failed = partly = 0
     try:
@@ -184,7 +182,7 @@ def _compress_many(inputs: list[Path], folder: Path, settings: dict[str, Any], o
                 out.error(error, 1)
                 failed += 1
     finally:
-        if made and not any(folder.iterdir()):
+        if isinstance(folder, Path) and made and not any(folder.iterdir()):
             folder.rmdir()
     done = len(inputs) - failed - partly
     text = f"{done} of {len(inputs)} inputs done"
@@ -194,7 +192,7 @@ def _compress_many(inputs: list[Path], folder: Path, settings: dict[str, Any], o
         raise typer.Exit(PARTLY if done or partly else FAILED)
 
 
-def _archive_name(path: Path, settings: dict[str, Any]) -> str:
+def _archive_name(path: AnyPath, settings: dict[str, Any]) -> str:
     from flowroi.plates import is_plate
 
     archive_format, codec = settings["format"], settings["codec"]

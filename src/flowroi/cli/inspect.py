@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +12,7 @@ from flowroi.cli.output import Output, shown, size_text
 
 
 def inspect(
-    archive: Annotated[Path, typer.Argument(help="An archive, or a plate, that FlowRoI wrote.")],
+    archive: options.Archive,
     frames: Annotated[bool, typer.Option("--frames", help="List every frame, too.")] = False,
     as_json: options.Json = False,
 ) -> None:

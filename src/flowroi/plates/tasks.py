@@ -19,6 +19,7 @@ from flowroi.plates.base import Position
 from flowroi.plates.batch import concerns_all
 from flowroi.report.compression import CompressionReport
 from flowroi.sources import Source
+from flowroi.stores import AnyPath
 from flowroi.versions import codec_versions
 
 Progress = Callable[[int, int], None]
@@ -33,7 +34,7 @@ class Task:
     position : Position
     opener : callable
         Opens the movie.
-    place : Path
+    place : Path or StorePath
         Where its archive is to be; the folders around it are there.
     settings : Settings
         Of the plate: what is this position's own of it, the task finds itself.
@@ -46,7 +47,7 @@ class Task:
 
     position: Position
     opener: Callable[[], Source]
-    place: Path
+    place: AnyPath
     settings: Settings
     hidden: bool
     threads: int | None = None
@@ -147,12 +148,18 @@ def _kept(task: Task, plan: Plan) -> dict[str, Any] | None:
     except OutputExistsError:
         if not task.hidden:
             raise
-        discard(task.place)
+        _drop(task.place)
         return None
     versions = codec_versions()
     made_by = (versions.pop("flowroi"), versions)
     if manifest is not None and task.hidden and (manifest["flowroi"], manifest["codecs"]) != made_by:
         # Another release may code otherwise: the plate is to be as if it was made in one go.
-        discard(task.place)
+        _drop(task.place)
         return None
     return manifest
+
+
+def _drop(place: AnyPath) -> None:
+    # In a store it stands until what replaces it is uploaded.
+    if isinstance(place, Path):
+        discard(place)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -101,6 +101,9 @@ class Workplace:
                 ours = name.startswith(".") and (name.endswith(PART) or ".flowroi-" in name)
                 if within not in {*known, *folders} and (ours or not self.in_place):
                     discard(self.root / within)
+
+    def confirm(self, digests: Mapping[Position, str]) -> None:
+        """Nothing is to be done: the lock keeps others from the archives."""
 
     def publish(self) -> None:
         """Give the plate its name; everything in it is on the disk already."""
