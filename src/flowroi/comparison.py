@@ -17,7 +17,6 @@ from flowroi.errors import FlowRoIError, UnsupportedFormatError
 from flowroi.resources import available_cores
 from flowroi.sources import Source, open_source
 from flowroi.stores import AnyPath, StorePath, as_path
-from flowroi.stores.url import WEB
 from flowroi.verification import Verification, verify
 
 Progress = Callable[[int, int], None]
@@ -123,7 +122,7 @@ def unread(folder: AnyPath, files: Iterable[AnyPath]) -> Iterator[tuple[AnyPath,
 
     A pattern, a channel or the readers leave files out, and the folder as a whole is more than the movie.
     """
-    if isinstance(folder, StorePath) and folder.protocol in WEB:
+    if isinstance(folder, StorePath) and not folder.lists:
         yield folder, "the server does not tell what else is there"
     elif folder.is_dir():
         read = set(files)

@@ -112,6 +112,8 @@ class PlateArchive:
                 yield entry["path"], error.message
 
     def _strays(self, folder: str, known: set[str]) -> Iterator[tuple[str, str]]:
+        if isinstance(self.path, StorePath) and not self.path.lists:
+            return
         try:
             names = sorted(path.name for path in (self.path / folder).iterdir())
         except StoreError:

@@ -9,6 +9,7 @@ import typer
 
 from flowroi.cli import options
 from flowroi.cli.output import Output, shown, size_text
+from flowroi.stores import StorePath
 
 
 def inspect(
@@ -30,7 +31,12 @@ def inspect(
         manifest, raw = opened.manifest, math.prod(opened.shape) * opened.dtype.itemsize
     records = manifest["frames"]
     sizes = [record["size_bytes"] for record in records]
-    file_bytes = size_on_disk(archive)
+    if isinstance(archive, StorePath) and not archive.lists:
+        from flowroi.stores.upload import files_of
+
+        file_bytes = sum(size for size, _ in files_of(manifest).values())
+    else:
+        file_bytes = size_on_disk(archive)
     summary: dict[str, Any] = {
         "archive": str(archive),
         "file_bytes": file_bytes,

@@ -98,7 +98,7 @@ class Claim:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if error is None:
-            self.place.unlink()
+            self.place.unlink(missing_ok=True)
             return
         with suppress(FlowRoIError, StoreError):
             self.confirm()

@@ -13,7 +13,6 @@ from flowroi.plan import Plan, finished_before
 from flowroi.stores.path import StorePath
 from flowroi.stores.scratch import Scratch
 from flowroi.stores.upload import upload_archive
-from flowroi.stores.url import WEB
 
 if TYPE_CHECKING:
     from flowroi.job import Job, Settings
@@ -57,7 +56,7 @@ def compress_to_store(
 
 def check_store_target(target: StorePath, job: Job) -> None:
     """Raise InvalidParameterError unless what is asked for is OME-Zarr, in a store that can be written to."""
-    if target.protocol in WEB:
+    if not target.lists:
         raise InvalidParameterError(
             f"the output {str(target)!r} is on a web server, which is only read; expected s3, gs, az or the like"
         )

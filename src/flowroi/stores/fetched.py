@@ -13,7 +13,6 @@ from threading import Lock
 from flowroi.errors import CorruptDataError, MissingInputError
 from flowroi.stores.path import Facts, StorePath
 from flowroi.stores.scratch import Scratch
-from flowroi.stores.url import WEB
 
 # As many objects are on their way at once, and so many bytes at most are fetched before they are asked for.
 _AT_ONCE = 16
@@ -31,7 +30,7 @@ class Fetched:
     def __init__(self, root: StorePath) -> None:
         self.root = replace(root, fetched=None)
         # One listing tells of all objects; web servers list nothing, and are asked for each.
-        self._listed = None if root.protocol in WEB else self.root.names_below()
+        self._listed = self.root.names_below() if root.lists else None
         self._scratch = Scratch(root.scratch)
         self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="flowroi-store")
         self._lock = Lock()
@@ -96,7 +95,7 @@ class Fetched:
         return self._scratch.path / self._name(place)
 
     def check_room(self, size_bytes: int) -> None:
-        """Raise OSError if there is less room for the copies than that."""
+        """Raise StoreError if there is less room for the copies than that."""
         self._scratch.check_room(size_bytes)
 
     def close(self) -> None:

@@ -73,6 +73,11 @@ class StorePath:
         return f"{self.protocol}://{self.within}"
 
     @property
+    def lists(self) -> bool:
+        """Whether it is asked what it holds: web servers are not."""
+        return self.protocol not in WEB
+
+    @property
     def parts(self) -> tuple[str, ...]:
         """Bucket (or server), and the parts of the name."""
         return tuple(self.within.split("/"))
@@ -141,7 +146,7 @@ class StorePath:
         try:
             self.facts()
         except MissingInputError as error:
-            if isinstance(error.__cause__, PermissionError) and self.protocol not in WEB:
+            if isinstance(error.__cause__, PermissionError) and self.lists:
                 raise
             return False
         return True
@@ -154,7 +159,7 @@ class StorePath:
 
     def is_dir(self) -> bool:
         """Whether there are objects below; web servers that list nothing are asked for the metadata of a Zarr node."""
-        if self.protocol in WEB:
+        if not self.lists:
             return any((self / name).exists() for name in ("zarr.json", ".zgroup", ".zarray", ".zattrs"))
         return self.exists() and self.facts().is_folder
 
@@ -278,7 +283,7 @@ class StorePath:
         return open_store(self.url)
 
     def _listed(self) -> tuple[Any, str]:
-        if self.protocol in WEB:
+        if not self.lists:
             raise UnsupportedFormatError("a web server tells no names; expected a store that lists", path=str(self))
         store, path = self._open()
         store.invalidate_cache()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import secrets
 import shutil
@@ -14,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 
 from flowroi.archives.atomic import PART, discard, hold
-from flowroi.errors import MissingInputError, OutputExistsError
+from flowroi.errors import MissingInputError, OutputExistsError, StoreError
 
 
 class Scratch:
@@ -44,14 +43,13 @@ class Scratch:
         self._close = weakref.finalize(self, _remove, self.path, lock)
 
     def check_room(self, size_bytes: int) -> None:
-        """Raise OSError if there is less room than that."""
+        """Raise StoreError if there is less room than that."""
         free = shutil.disk_usage(self.path).free
         if size_bytes > free:
-            raise OSError(
-                errno.ENOSPC,
+            raise StoreError(
                 f"{size_bytes} bytes of a store are to be kept here meanwhile, and there is room for {free}: give "
                 "another folder with --scratch, or use fewer workers",
-                str(self.path.parent),
+                path=str(self.path.parent),
             )
 
     def close(self) -> None:

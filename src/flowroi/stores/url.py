@@ -29,14 +29,14 @@ def split_url(text: str) -> tuple[str, str] | None:
     >>> split_url("s3://raw/plate.ome.zarr/"), split_url("raw/plate.ome.zarr")
     (('s3', 'raw/plate.ome.zarr'), None)
     """
+    if "::" in text and "://" in text:
+        raise UnsupportedFormatError("the URL has another one in it (::); expected one by itself", path=shown_url(text))
     match = _URL.fullmatch(text)
     if match is None:
         return None
     protocol, rest = match[1].lower(), match[2].rstrip("/")
     if protocol == "file":
         return protocol, rest
-    if "::" in text:
-        raise UnsupportedFormatError("the URL has another one in it (::); expected one by itself", path=shown_url(text))
     if "?" in rest or (protocol in WEB and "#" in rest):
         raise UnsupportedFormatError(
             "the URL has a query, or a fragment, so that no name can follow it; expected the URL of a folder. Where it "
