@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from flowroi.archives.folder_files import is_there, read_part
 from flowroi.archives.manifest import COMPLETE_NAME, complete_mark
-from flowroi.errors import OutputExistsError, printable
+from flowroi.errors import MissingInputError, OutputExistsError, printable
 from flowroi.plates.base import Position
 from flowroi.plates.record import RECORD_NAME, is_record_there
 from flowroi.plates.storage import PlateFormat, place_of
@@ -83,8 +82,10 @@ class StoreWorkplace:
         def is_still(item: tuple[Position, str]) -> bool:
             position, digest = item
             mark = complete_mark(digest)
-            file = self.place(position) / COMPLETE_NAME
-            return is_there(file) and read_part(file, 0, len(mark) + 1) == mark
+            try:
+                return (self.place(position) / COMPLETE_NAME).read_part(0, len(mark) + 1) == mark
+            except MissingInputError:
+                return False
 
         with at_once(self.root) as threads:
             for position, same in zip(digests, threads.map(is_still, digests.items()), strict=True):

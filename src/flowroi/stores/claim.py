@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from flowroi.archives.atomic import hidden_beside
-from flowroi.errors import FlowRoIError, OutputExistsError, StoreError
+from flowroi.errors import FlowRoIError, MissingInputError, OutputExistsError, StoreError
 from flowroi.stores.path import StorePath
 
 MARK = ".flowroi-claim"
@@ -90,8 +90,9 @@ class Claim:
                 self.place.unlink(missing_ok=True)
         # Where a store cannot do it in one step, both writers see one of the two claims now.
         self.confirm()
-        self._begun = self.found_begun
-        self._put(LEASE_S)
+        self._renewed = time.monotonic()
+        if self.found_begun:
+            self.begin()
         return self
 
     def __exit__(
@@ -137,10 +138,14 @@ def read_claim(place: StorePath) -> dict[str, Any] | None:
     OutputExistsError
         If what is there is no claim of ours.
     """
-    if not place.exists():
+    try:
+        data = place.read_part(0, _MOST_BYTES)
+    except MissingInputError as error:
+        if isinstance(error.__cause__, PermissionError):
+            raise
         return None
     try:
-        held = json.loads(place.read_part(0, _MOST_BYTES))
+        held = json.loads(data)
         if held["format"] == FORMAT and isinstance(held["begun"], bool) and isinstance(held["token"], str):
             return {**held, "until": float(held["until"]), "pid": int(held["pid"]), "host": str(held["host"])}
     except (ValueError, TypeError, KeyError, RecursionError):

@@ -7,7 +7,6 @@ import io
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, cast
@@ -153,15 +152,21 @@ class StorePath:
 
     def is_file(self) -> bool:
         """Whether it is an object."""
-        with suppress(MissingInputError):
-            return self.exists() and not self.facts().is_folder
-        return False
+        try:
+            return not self.facts().is_folder
+        except MissingInputError:
+            return False
 
     def is_dir(self) -> bool:
         """Whether there are objects below; web servers that list nothing are asked for the metadata of a Zarr node."""
         if not self.lists:
             return any((self / name).exists() for name in ("zarr.json", ".zgroup", ".zarray", ".zattrs"))
-        return self.exists() and self.facts().is_folder
+        try:
+            return self.facts().is_folder
+        except MissingInputError as error:
+            if isinstance(error.__cause__, PermissionError):
+                raise
+            return False
 
     def iterdir(self) -> Iterator[StorePath]:
         """Yield what is right below, in order of the names."""

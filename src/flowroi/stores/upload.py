@@ -73,7 +73,8 @@ def upload_archive(local: Path, target: StorePath, *, overwrite: bool) -> None:
                 pool.shutdown(wait=True, cancel_futures=True)
         for name in _LAST:
             if name in files:
-                claim.confirm()
+                if name == COMPLETE_NAME:
+                    claim.confirm()
                 _send(local, target, {}, name, *files[name])
 
 
