@@ -5,8 +5,9 @@
 A few synthetic movies of 864x648 stand for all wells, as links to the same files, so that the plate is quickly made
 and read from memory. OpenJPEG (through Pillow) encodes all frames plainly, at the rate, with one pool of processes for
 the whole plate, which never waits between wells; it finds no RoI, makes no checksums, and flushes nothing to the disk.
-Both run as whole programs, by turns. Printed: frames/s of both and their ratio; how much of the added cores comes out
-when `flowroi compress` has all workers instead of one; and the memory of its largest process.
+Both run as whole programs, by turns, with all workers and with one. Printed: frames/s of both and their ratio; how much
+of the added cores comes out of either, as cores that share caches and threads of a core give less than their number;
+and the memory of the largest process of `flowroi compress`.
 """
 
 from __future__ import annotations
@@ -87,30 +88,40 @@ def main() -> None:
         make(plate, args.wells, args.frames, args.movies, tuple(args.size))
         command = [sys.executable, "-m", "flowroi", "compress", str(plate), "-o", str(target)]
         command += ["--rate", str(args.rate), *shlex.split(args.options), "--workers"]
-        flags = ["--rate", str(args.rate), "--workers", str(args.workers)]
-        theirs = [sys.executable, __file__, *flags, "--openjpeg", str(plate), str(target)]
+        theirs = [
+            sys.executable,
+            __file__,
+            "--rate",
+            str(args.rate),
+            "--openjpeg",
+            str(plate),
+            str(target),
+            "--workers",
+        ]
         memory = 0.0
 
-        def seconds(command: list[str]) -> float:
+        def seconds(command: list[str], workers: int) -> float:
             nonlocal memory
             shutil.rmtree(target, ignore_errors=True)
-            taken, largest = run(command)
+            taken, largest = run([*command, str(workers)])
             memory = largest if command is not theirs else memory
             return taken
 
         rounds = []
         for _ in range(args.repeats):
-            rounds.append([seconds(theirs), seconds([*command, str(args.workers)]), seconds([*command, "1"])])
+            rounds.append([seconds(what, n) for n in (args.workers, 1) for what in (theirs, command)])
             print("s:", *(f"{taken:.1f}" for taken in rounds[-1]), file=sys.stderr, flush=True)
     frames = args.wells * args.frames
-    slow, fast, alone = (statistics.median(column) for column in zip(*rounds, strict=True))
+    slow, fast, slow_alone, alone = (statistics.median(column) for column in zip(*rounds, strict=True))
     ratio = statistics.median(one[0] / one[1] for one in rounds)
-    efficiency = statistics.median(one[2] / one[1] for one in rounds) / args.workers
+    efficiency = statistics.median(one[3] / one[1] for one in rounds) / args.workers
+    theirs_too = statistics.median(one[2] / one[0] for one in rounds) / args.workers
     size = "x".join(map(str, args.size))
     print(f"{args.wells} wells x {args.frames} frames of {size}, {args.rate:g}:1, {args.workers} workers")
     print(f"OpenJPEG in processes {frames / slow:.1f} frames/s")
     print(f"FlowRoI {frames / fast:.1f} frames/s: x{ratio:.2f}, median of {args.repeats} interleaved rounds")
     print(f"with one worker {frames / alone:.1f} frames/s: scaling efficiency {efficiency:.2f}")
+    print(f"OpenJPEG with one worker {frames / slow_alone:.1f} frames/s: scaling efficiency {theirs_too:.2f}")
     print(f"largest process of FlowRoI: {memory:.0f} MB")
 
 

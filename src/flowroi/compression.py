@@ -52,8 +52,9 @@ def compress(
         the faster), `gop` (frames from key frame to key frame, 64) and `background` (what becomes of it outside the
         RoI: "fill", "plate" or "none"). A run that breaks off is gone on with by the same call.
         Without `rate`, `psnr`, `noise` or `lossless`, `noise` is 1: errors in the RoI within the camera's noise.
-        For plates also `wells` (only these: `("A1", "B/3", "A/1/0")`, right into the target; a later call without it
-        finishes the plate) and `skip_failed` (finish a plate without the positions that cannot be compressed).
+        For plates also `plate` (the input is one, even if the names of its images tell only one position), `wells`
+        (only these: `("A1", "B/3", "A/1/0")`, right into the target; a later call without it finishes the plate) and
+        `skip_failed` (finish a plate without the positions that cannot be compressed).
 
     Returns
     -------
@@ -91,7 +92,7 @@ def compress(
     if not isinstance(source, np.ndarray):
         from flowroi.plates import is_plate, open_plate
 
-        if is_plate(source, job.pattern):
+        if job.plate or is_plate(source, job.pattern, asked=bool(job.wells) or job.skip_failed):
             from flowroi.plates.compression import compress_plate
 
             source = as_path(source, scratch=job.scratch)

@@ -39,12 +39,13 @@ class Job:
     pattern: str | None = None
     channel: int | None = None
     max_pixels: int = DEFAULT_MAX_PIXELS
+    plate: bool = False
     wells: tuple[str, ...] = ()
     skip_failed: bool = False
     scratch: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("soft_weights", "keep_masks", "overwrite", "dry_run", "measure", "skip_failed"):
+        for name in ("soft_weights", "keep_masks", "overwrite", "dry_run", "measure", "plate", "skip_failed"):
             if not isinstance(getattr(self, name), bool):
                 raise InvalidParameterError(f"{name} is {getattr(self, name)!r}; expected True or False")
         if self.format is not None and self.format not in FORMATS:

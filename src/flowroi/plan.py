@@ -22,7 +22,17 @@ from flowroi.sources import Source
 from flowroi.stores import AnyPath, StorePath
 
 # Of a job, what decides on no byte of an archive.
-_WITHOUT_EFFECT = ("workers", "overwrite", "dry_run", "measure", "wells", "skip_failed", "max_pixels", "scratch")
+_WITHOUT_EFFECT = (
+    "workers",
+    "overwrite",
+    "dry_run",
+    "measure",
+    "plate",
+    "wells",
+    "skip_failed",
+    "max_pixels",
+    "scratch",
+)
 _MOST_NAMED = 5
 
 

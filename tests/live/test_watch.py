@@ -95,6 +95,30 @@ def test_a_pattern_over_folders(raw, incoming, watcher, tmp_path):
         assert_holds(archive, files[:4])
 
 
+@pytest.mark.parametrize(
+    "folders", [("A1", "WellB02"), ("A/01", "B/2"), ("A1/f0", "A1/f3"), ("B/2/site1", "A/1/site0")]
+)
+def test_folders_of_wells(raw, incoming, watcher, tmp_path, folders):
+    """A plate for `compress` is one here."""
+    running = watcher(incoming, tmp_path / "plate", lossless="all", end_marker="DONE")
+    for folder in folders:
+        (incoming / folder).mkdir(parents=True)
+    for t, file in enumerate(well_files(raw)[:4]):
+        for folder in folders:
+            put(file, incoming / folder, f"img{t}.png")
+    running.wait_for("frame", 8)
+    (incoming / "DONE").touch()
+    report = running.join()
+    assert (report.frames, report.told) == (8, ())
+    (incoming / "DONE").unlink()
+    flowroi.compress(incoming, tmp_path / "other", lossless="all", look_ahead=0)
+    with open_plate_archive(tmp_path / "plate") as live, open_plate_archive(tmp_path / "other") as later:
+        assert live.positions == later.positions
+        for position in later.positions:
+            with live.open(position) as one, later.open(position) as two:
+                assert differences(one.manifest, two.manifest) == []
+
+
 def test_two_folders(raw, incoming, watcher, tmp_path):
     other = tmp_path / "incoming2"
     other.mkdir()
@@ -290,6 +314,29 @@ def test_the_source_goes_away_and_comes_back(raw, incoming, watcher, tmp_path):
     assert report.told == ()
     assert report.frames == 6
     assert "gap" not in running.kinds()
+
+
+def test_started_again_while_the_source_is_away(raw, incoming, watcher, tmp_path):
+    """An empty folder, of which files were taken before, is no folder in which nothing comes."""
+    files = well_files(raw)
+    first = watcher(incoming, tmp_path / "plate", lossless="all")
+    for file in files[:3]:
+        put(file, incoming)
+    first.wait_for("frame", 3)
+    first.abandon.set()
+    first.join()
+    incoming.rename(tmp_path / "away")
+    incoming.mkdir()
+    again = watcher(incoming, tmp_path / "plate", lossless="all")
+    again.wait_for("source-lost")
+    incoming.rmdir()
+    (tmp_path / "away").rename(incoming)
+    again.wait_for("source-back")
+    for file in files[3:6]:
+        put(file, incoming)
+    again.wait_for("frame", 3)
+    again.stop.set()
+    assert (again.join().frames, again.report.told) == (6, ())
 
 
 def test_a_second_watcher_is_refused(raw, incoming, watcher, tmp_path):

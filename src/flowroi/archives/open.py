@@ -50,7 +50,7 @@ def open_archive(path: str | PathLike[str] | StorePath) -> Archive:
 
 def _open_folder(place: Path) -> Archive:
     if not os.path.lexists(place / MANIFEST_NAME):
-        _refuse_unfinished_plate(place)
+        refuse_unfinished_plate(place)
     kind = read_folder_manifest(place)["archive"]
     if kind == "jp2":
         from flowroi.archives.jp2_folder import Jp2FolderArchive
@@ -78,7 +78,7 @@ def _open_in_store(place: StorePath) -> Archive:
     return OmeZarrArchive(place)
 
 
-def _refuse_unfinished_plate(place: Path) -> None:
+def refuse_unfinished_plate(place: Path) -> None:
     """Raise UnsupportedFormatError for a folder without a record that holds archives named as those of a plate."""
     from flowroi.plates.storage import archives_in
 

@@ -87,6 +87,7 @@ def compress(
     measure: Annotated[bool, typer.Option("--measure", help="Report the PSNR inside the encoder's own RoI.")] = False,
     pattern: options.Pattern = None,
     channel: options.Channel = None,
+    plate: options.Plate = False,
     well: options.Wells = None,
     skip_failed: Annotated[
         bool, typer.Option("--skip-failed", help="Of a plate: finish it without positions that cannot be compressed.")
@@ -197,7 +198,8 @@ def _archive_name(path: AnyPath, settings: dict[str, Any]) -> str:
 
     archive_format, codec = settings["format"], settings["codec"]
     stem = path.resolve().name if path.is_dir() else path.name.removesuffix(path.suffix).removesuffix(".ome")
-    if is_plate(path, settings["pattern"]):
+    asked = bool(settings["wells"]) or settings["skip_failed"]
+    if settings["plate"] or is_plate(path, settings["pattern"], asked=asked):
         stem = stem.removesuffix(".zarr").removesuffix(".ome")
         return f"{stem}.ome.zarr" if (archive_format or "").startswith("ome-zarr") else stem
     if codec != "jpeg2000":

@@ -70,7 +70,7 @@ def _share(text: str | float) -> float | str:
         return str(text)
 
 
-def _place(text: str | Path) -> AnyPath:
+def place(text: str | Path) -> AnyPath:
     """Return a path, or a place in a store where a URL is given."""
     return as_path(text)
 
@@ -88,19 +88,19 @@ Inputs = Annotated[
     typer.Argument(
         metavar="INPUT",
         help="Movies (folders, TIFF, video, .npy) or plates of movies; URLs of OME-Zarr.",
-        parser=_place,
+        parser=place,
     ),
 ]
 Archive = Annotated[
-    Any, typer.Argument(metavar="ARCHIVE", help="An archive, or a plate, that FlowRoI wrote.", parser=_place)
+    Any, typer.Argument(metavar="ARCHIVE", help="An archive, or a plate, that FlowRoI wrote.", parser=place)
 ]
 Archives = Annotated[
-    list[Any], typer.Argument(metavar="ARCHIVE", help="Archives or plates that FlowRoI wrote.", parser=_place)
+    list[Any], typer.Argument(metavar="ARCHIVE", help="Archives or plates that FlowRoI wrote.", parser=place)
 ]
 Against = Annotated[
     Any,
     typer.Option(
-        metavar="RAW", help="The raw data: compare, and list the files that a person may delete.", parser=_place
+        metavar="RAW", help="The raw data: compare, and list the files that a person may delete.", parser=place
     ),
 ]
 Output = Annotated[
@@ -111,7 +111,7 @@ Output = Annotated[
         metavar="OUT",
         help="NAME.ome.tif, .ome.zarr, .mkv, .mp4, a folder; of a plate .ome.zarr, a folder; of several a folder. "
         "A URL of a store: NAME.ome.zarr.",
-        parser=_place,
+        parser=place,
     ),
 ]
 Scratch = Annotated[
@@ -140,6 +140,9 @@ Wells = Annotated[
     typer.Option(
         help="Of a plate: only this well (A1, A/1) or field of it (A/1/0); may be given again.", metavar="WELL"
     ),
+]
+Plate = Annotated[
+    bool, typer.Option("--plate", help="The input is a plate, even if the names of its images tell only one position.")
 ]
 Channel = Annotated[int | None, typer.Option(help="Which channel to read where there are several, from 0.")]
 MaxPixels = Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from flowroi.live.scan import Found
 from flowroi.params import Container
 from flowroi.rate_control import LAG
 from flowroi.roi import FrameRoi
+from flowroi.roi.memory import RoiMemory
 from flowroi.roi.noise import NOISE_FRAMES, noise_of
 from flowroi.sources.base import describe, size_changed
 from flowroi.sources.checks import FrameFacts
@@ -78,6 +80,12 @@ class Coder:
         return self._roi is None and self._job.roi_method != "none" and self.count > 0
 
     @property
+    def frame_bytes(self) -> int:
+        """Bytes of a frame's pixels; 0 before the first."""
+        known = self.opening
+        return 0 if known is None else known.shape[0] * known.shape[1] * np.dtype(known.dtype).itemsize
+
+    @property
     def frames_to_open(self) -> int:
         """How many frames must be there before the first is coded: the camera's noise is told from several."""
         return 1 if self._params.noise is None else NOISE_FRAMES
@@ -119,8 +127,8 @@ class Coder:
             raise UnsupportedFormatError(size_changed(seen, expected), path=found.file.path)
         return np.ascontiguousarray(frame), digest
 
-    def code(self, candidate: Candidate, frame: Frame, digest: str, *, masks_every: int = 1) -> None:
-        """Code the next frame and append it to the journal.
+    def code(self, candidate: Candidate, frame: Frame, digest: str, *, masks_every: int = 1) -> int:
+        """Code the next frame and append it to the journal; return the bytes that it is coded in.
 
         Parameters
         ----------
@@ -142,6 +150,7 @@ class Coder:
             replace(self._params, significant_bits=bits), self._job.soft_weights, self._job.measure, opening.noise_sigma
         )
         roi, learnt = self._roi_of(frame, masks_every)
+        memory = self._roi.memory.to_json() if learnt and self._roi is not None else None
         step = self._steps[0] if coding.searches and len(self._steps) == LAG else None
         try:
             coded = coding.coded(Item(self.count, frame, roi), step=step or None, path=candidate.found.file.path)
@@ -158,11 +167,13 @@ class Coder:
                 facts=FrameFacts.of(frame, opening.significant_bits),
                 opening=None if self.count else opening,
                 learnt=learnt,
+                memory=memory,
             )
         )
         self._steps.append(coded.step)
         self._unlearnt = 0 if learnt else self._unlearnt + 1
         self.count += 1
+        return len(coded.encoded.data)
 
     def _roi_of(self, frame: Frame, masks_every: int) -> tuple[FrameRoi | None, bool]:
         if self._job.roi_method == "none":
@@ -175,18 +186,22 @@ class Coder:
         return self._last, True
 
     def _rebuilt(self) -> CausalRoi:
-        """Return the method with what it knew when the journal ended: it sees the same files again, in order."""
-        roi = CausalRoi(self._roi_params)
+        """Return the method with what it knew when the journal ended: it sees again the files that told it."""
         self._last = None
-        gone = 0
+        files, known = [], None
         for header, _ in self.journal:
-            if header["kind"] != FRAME or not header["learnt"]:
-                continue
-            try:
-                self._last = roi.next(self.read(found_of(header["file"], self._roots))[0])
-            except (FlowRoIError, OSError):
-                gone += 1
+            if header["kind"] == FRAME and header["learnt"]:
+                files.append(header["file"])
+                known = header["memory"]
+        if known is None:
+            return CausalRoi(self._roi_params)
+        memory = RoiMemory.from_json(known)
+        frames: dict[int, Frame] = {}
+        for t in memory.wanted:
+            with suppress(FlowRoIError, OSError):
+                frames[t] = self.read(found_of(files[t], self._roots))[0]
+        gone = len(memory.wanted) - len(frames)
         if gone:
             text = f"masks from frame {self.count} on are told without {gone} earlier frames, whose files are gone"
             self.journal.append(note_record("rebuilt", text))
-        return roi
+        return CausalRoi(self._roi_params, memory, frames)

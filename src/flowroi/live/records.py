@@ -86,6 +86,7 @@ def frame_record(
     facts: FrameFacts,
     opening: Opening | None,
     learnt: bool,
+    memory: dict[str, Any] | None,
 ) -> bytes:
     """Return the record of a coded frame.
 
@@ -104,6 +105,8 @@ def frame_record(
         With the first frame.
     learnt : bool
         Whether the RoI method has seen the frame; else its mask is that of the frame before.
+    memory : dict or None
+        What the method knows then, ready for JSON.
     """
     mask = b"" if coded.roi is None else zlib.compress(np.packbits(coded.roi.mask).tobytes(), 1)
     header = {
@@ -118,6 +121,7 @@ def frame_record(
         "mask_sha256": None if coded.roi is None else mask_digest(coded.roi.mask),
         "facts": asdict(facts),
         "learnt": learnt,
+        "memory": memory,
         "opening": None if opening is None else opening.to_json(),
     }
     return record_bytes(header, coded.encoded.data + mask)

@@ -117,11 +117,14 @@ class Scanner:
         self._names: dict[tuple[int, int, int, int], Key] = {}
         self._told: set[Key] = set()
         self._identities: dict[int, tuple[int, int]] = {}
+        # Those of which an earlier run has taken files, and this one has seen none.
+        self._expected: set[int] = set()
         self._checked_at = clock()
 
     def restore(self, found: Found) -> None:
         """Take note of a file that an earlier run has taken."""
         self._give(found)
+        self._expected.add(found.key[0])
 
     def release(self, key: Key) -> None:
         """Forget that a file was handed out: it is looked at anew, if it is there."""
@@ -149,7 +152,7 @@ class Scanner:
                         continue
                     self._look(key, entry, moving, scan)
                 there = root.stat()
-                self._check_identity(number, (there.st_dev, there.st_ino), empty=len(seen) == before)
+                self._check_identity(number, (there.st_dev, there.st_ino), empty=len(seen) == before and not scan.ended)
             except OSError as error:
                 return Scan(lost=f"{root}: {error.strerror or error}")
         if thorough:
@@ -162,7 +165,11 @@ class Scanner:
         return scan
 
     def _check_identity(self, number: int, identity: tuple[int, int], *, empty: bool) -> None:
-        """Refuse an empty folder that stands where another one was: a disk was unmounted."""
+        """Refuse an empty folder that stands where another one was, or where files were: a disk was unmounted."""
+        if not empty:
+            self._expected.discard(number)
+        if number in self._expected:
+            raise OSError(0, "is empty, and an earlier run has taken files from it: is the disk still mounted?")
         known = self._identities.get(number, identity)
         if known != identity and empty:
             raise OSError(0, "another folder, an empty one, is in its place: is the disk still mounted?")

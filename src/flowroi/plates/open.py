@@ -86,7 +86,7 @@ def open_plate(
     wells = wells_in(folder)
     if wells.found:
         return plate_of_wells(folder, wells, pattern=pattern, channel=channel, max_pixels=max_pixels)
-    scheme = instrument_of(folder) if pattern is None else None
+    scheme = instrument_of(folder, least=1) if pattern is None else None
     if scheme is not None:
         names = files_below(folder, deep=False)
         return plate_of_names(folder, names, scheme, channel=channel, max_pixels=max_pixels)

@@ -36,7 +36,7 @@ def plate_format_of(target: AnyPath, asked: str | None, codec: str) -> PlateForm
     if target.suffix.lower() in (".tif", ".tiff", ".mkv", ".mp4"):
         raise InvalidParameterError(
             f"the input is a plate, and the output {target.name!r} is one movie's; expected NAME.ome.zarr, or a folder "
-            "for an archive each well and field"
+            "for an archive each well and field; a pattern without a group for the well makes a movie of the input"
         )
     if codec != "jpeg2000":
         if zarr or asked is not None:

@@ -7,11 +7,14 @@ the window is full: fast cells are told from the background at once, slow ones a
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
+from flowroi.roi.memory import RoiMemory, Seen
 from flowroi.roi.reduced import REDUCTION, Plane
 from flowroi.roi.stabilise import SMALLEST_SHIFT, Shift, move
 
@@ -61,6 +64,7 @@ class BackgroundModel:
         self._samples: list[_Sample] = []
         self._new = 0
         self._current: Background | None = None
+        self._combined: tuple[Seen, ...] = ()
 
     def learn(self, t: int, plane: Plane, position: Shift) -> None:
         """Take note of frame `t`, which the model keeps if it is far enough from the last one kept."""
@@ -91,8 +95,30 @@ class BackgroundModel:
             return known
         return Background(move(known.plate, dy, dx), move(known.change, dy, dx), position, known.samples)
 
+    @property
+    def memory(self) -> dict[str, Any]:
+        """The fields of a `RoiMemory` that tell what it knows."""
+        position = Shift() if self._current is None else self._current.position
+        return {
+            "step": self.step,
+            "samples": tuple(map(_seen, self._samples)),
+            "new": self._new,
+            "combined": self._combined,
+            "position": (position.dy, position.dx),
+        }
+
+    def recall(self, memory: RoiMemory, planes: Mapping[int, Plane]) -> None:
+        """Take up where another model was; frames that are not among `planes` are done without."""
+        self.step = memory.step
+        self._samples = _samples_of(memory.combined, planes)
+        if self._samples:
+            self._current = self._combine(Shift(*memory.position))
+        self._samples = _samples_of(memory.samples, planes)
+        self._new = memory.new
+
     def _combine(self, position: Shift) -> Background:
         self._new = 0
+        self._combined = tuple(map(_seen, self._samples))
         planes = [
             move(s.plane, (position.dy - s.position.dy) / REDUCTION, (position.dx - s.position.dx) / REDUCTION)
             for s in self._samples
@@ -107,6 +133,14 @@ class BackgroundModel:
             plate[rows] = ordered[middle] if last % 2 == 0 else (ordered[middle] + ordered[middle + 1]) / 2
             change[rows] = ordered[last - spare] - ordered[spare]
         return Background(plate, change, position, len(planes))
+
+
+def _seen(sample: _Sample) -> Seen:
+    return sample.t, sample.position.dy, sample.position.dx
+
+
+def _samples_of(seen: Iterable[Seen], planes: Mapping[int, Plane]) -> list[_Sample]:
+    return [_Sample(t, planes[t], Shift(dy, dx)) for t, dy, dx in seen if t in planes]
 
 
 def sort_planes(planes: list[Plane]) -> list[Plane]:

@@ -6,7 +6,7 @@ Streaming: what is said of frame t depends on the frames up to t + `look_ahead` 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,6 +22,7 @@ from flowroi.roi.evidence import LEAST_NOISE, Appearance, appearance_of, evidenc
 from flowroi.roi.frame_roi import FrameRoi, Mask, RoiDiagnostics
 from flowroi.roi.grey import Frame
 from flowroi.roi.mask import dilate
+from flowroi.roi.memory import RoiMemory
 from flowroi.roi.noise import noise_within
 from flowroi.roi.reduced import REDUCTION, Plane, reduce_frame
 from flowroi.roi.stabilise import Pattern, Shift, StageTracker, pattern_of
@@ -77,6 +78,7 @@ class FusedExtraction:
         self.learnt: dict[int, _Learnt] = {}
         self.recent: deque[Appearance] = deque(maxlen=SAMPLES)
         self.first_level = 0.0
+        self.count = 0
 
     def run(self, frames: Iterator[Frame]) -> Iterator[tuple[Frame, FrameRoi]]:
         """Yield every frame with its RoI, in order."""
@@ -84,7 +86,7 @@ class FusedExtraction:
         raw: deque[Frame] = deque()  # those not yet given back
         seen: dict[int, Future[_Seen]] = {}
         found: dict[int, Future[FrameRoi]] = {}
-        read = learnt = decided = out = 0
+        read = learnt = decided = out = self.count
         ended = False
         while True:
             while not ended and read <= out + reach + self.params.look_ahead + self.look_ahead:
@@ -109,11 +111,47 @@ class FusedExtraction:
             yield raw.popleft(), _united(near, out - max(0, out - reach))
             out += 1
 
+    @property
+    def memory(self) -> RoiMemory:
+        """What is known after the frame that came out last, where none is read ahead and none is waited for."""
+        return RoiMemory(
+            frames=self.count,
+            first_level=self.first_level,
+            recent=tuple((a.noise, a.strength, a.level) for a in self.recent),
+            key=self.tracker.key,
+            last=self.tracker.last,
+            **self.background.memory,
+        )
+
+    def recall(self, memory: RoiMemory, frames: Mapping[int, Frame]) -> None:
+        """Go on where another extraction was, before `run` begins.
+
+        Parameters
+        ----------
+        memory : RoiMemory
+        frames : mapping of int to ndarray, shape (Y, X)
+            Those that are `wanted`, by number. Without one of them less is known than was.
+        """
+        seen = {t: _look(frame) for t, frame in frames.items()}
+        self.count, self.first_level = memory.frames, memory.first_level
+        self.recent.extend(Appearance(_NO_PLANE, *numbers) for numbers in memory.recent)
+        patterns = {t: one.pattern for t, one in seen.items()}
+        nothing = Pattern(None)
+        key, last = patterns.get(memory.key[0], nothing), patterns.get(memory.frames - 1, nothing)
+        self.tracker.recall(memory.frames, memory.key, key, memory.last, last)
+        self.background.recall(memory, {t: self._in_brightness(one) for t, one in seen.items()})
+
+    def _in_brightness(self, seen: _Seen) -> Plane:
+        """Return a reduced frame in the brightness of the first one."""
+        level = seen.appearance.level
+        gain = self.first_level / level if level > 0 and self.first_level > 0 else 1.0
+        return seen.plane if gain == 1 else seen.plane * np.float32(gain)
+
     def _learn(self, t: int, seen: _Seen) -> None:
         level = seen.appearance.level
         self.first_level = self.first_level or level
-        gain = self.first_level / level if level > 0 and self.first_level > 0 else 1.0
-        plane = seen.plane if gain == 1 else seen.plane * np.float32(gain)
+        self.count = t + 1
+        plane = self._in_brightness(seen)
         self.learnt[t] = _Learnt(plane, seen.appearance, self.tracker.add(seen.pattern), seen.grain)
         # Its numbers alone: many movies may be under way at once, and each would keep a plane a frame.
         self.recent.append(replace(seen.appearance, variance=_NO_PLANE))

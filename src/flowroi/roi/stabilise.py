@@ -127,11 +127,13 @@ class StageTracker:
         self._max_drift_px = max_drift_px
         self._key: Pattern | None = None
         self._key_position = (0.0, 0.0)
+        self._key_frame = self._count = 0
         self._last = Shift()
         self._last_pattern = Pattern(None)
 
     def add(self, pattern: Pattern) -> Shift:
         """Return the position of the next frame; where none can be told, that of the frame before."""
+        self._count += 1
         if self._key is None:
             self._key = self._last_pattern = pattern
             self._last = Shift(significance=float("inf") if pattern.spectrum is not None else 0.0)
@@ -143,13 +145,40 @@ class StageTracker:
             # The view has changed too much since the key frame, or the stage has jumped: ask the frame before.
             shift = shift_between(self._last_pattern, pattern, self._max_drift_px)
             dy, dx = self._last.dy + shift.dy, self._last.dx + shift.dx
-            self._key, self._key_position = pattern, (dy, dx)
+            self._set_key(pattern, dy, dx)
         elif pattern.spectrum is not None and max(abs(shift.dy), abs(shift.dx)) > _LONGEST_FROM_KEY * REDUCTION * min(
             pattern.spectrum.shape
         ):
-            self._key, self._key_position = pattern, (dy, dx)
+            self._set_key(pattern, dy, dx)
         self._last, self._last_pattern = Shift(dy, dx, shift.significance), pattern
         return self._last
+
+    @property
+    def key(self) -> tuple[int, float, float]:
+        """The key frame's number, and its position."""
+        return (self._key_frame, *self._key_position)
+
+    @property
+    def last(self) -> tuple[float, float]:
+        """The position of the last frame."""
+        return self._last.dy, self._last.dx
+
+    def recall(
+        self,
+        count: int,
+        key: tuple[int, float, float],
+        key_pattern: Pattern,
+        last: tuple[float, float],
+        last_pattern: Pattern,
+    ) -> None:
+        """Take up where another tracker was after `count` frames."""
+        self._count = count
+        self._key_frame, *position = key
+        self._key, self._key_position = key_pattern, (position[0], position[1])
+        self._last, self._last_pattern = Shift(*last), last_pattern
+
+    def _set_key(self, pattern: Pattern, dy: float, dx: float) -> None:
+        self._key, self._key_position, self._key_frame = pattern, (dy, dx), self._count - 1
 
 
 def move(plane: npt.NDArray[Any], dy: float, dx: float) -> npt.NDArray[Any]:
