@@ -14,6 +14,7 @@ from flowroi.cli.output import Output, shown, size_text
 from flowroi.errors import FlowRoIError, InvalidParameterError
 from flowroi.limits import DEFAULT_MAX_PIXELS
 from flowroi.params import EncodeParams, RoiParams
+from flowroi.stores import AnyPath, StorePath
 
 if TYPE_CHECKING:
     from flowroi.cluster import Cluster
@@ -31,14 +32,7 @@ _NOT_FOR_THE_LIBRARY = (
 def compress(
     context: typer.Context,
     inputs: options.Inputs,
-    output: Annotated[
-        Path,
-        typer.Option(
-            "--output",
-            "-o",
-            help="NAME.ome.tif, .ome.zarr, .mkv, .mp4, a folder; of a plate .ome.zarr, a folder; of several a folder.",
-        ),
-    ],
+    output: options.Output,
     rate: Annotated[
         float | None,
         typer.Option(help="Compression rate: raw bytes over encoded bytes, > 1."),
@@ -112,6 +106,7 @@ def compress(
     slurm: options.SlurmFile = None,
     cluster_patience: options.ClusterPatience = None,
     max_pixels: options.MaxPixels = DEFAULT_MAX_PIXELS,
+    scratch: options.Scratch = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Predict size and time from a sample of frames; write nothing.")
     ] = False,
@@ -149,7 +144,9 @@ def _cluster(
         yield cluster
 
 
-def _compress_one(path: Path, target: Path, settings: dict[str, Any], out: Output, cluster: Cluster | None) -> int:
+def _compress_one(
+    path: AnyPath, target: AnyPath, settings: dict[str, Any], out: Output, cluster: Cluster | None
+) -> int:
     """Compress a movie or a plate, and return the exit code: only a plate can be partly done."""
     from flowroi.compression import compress as run
 
@@ -164,7 +161,7 @@ def _compress_one(path: Path, target: Path, settings: dict[str, Any], out: Outpu
     return _tell(report, path, target, out)
 
 
-def _tell(report: CompressionReport | PlateReport, path: Path, target: Path, out: Output) -> int:
+def _tell(report: CompressionReport | PlateReport, path: AnyPath, target: AnyPath, out: Output) -> int:
     """Print what came of an input, and return the exit code."""
     from flowroi.report.compression import CompressionReport
 
@@ -197,20 +194,23 @@ def _tell(report: CompressionReport | PlateReport, path: Path, target: Path, out
 
 
 def _compress_many(
-    inputs: list[Path], folder: Path, settings: dict[str, Any], out: Output, cluster: Cluster | None
+    inputs: list[AnyPath], folder: AnyPath, settings: dict[str, Any], out: Output, cluster: Cluster | None
 ) -> int:
     """Compress each movie or plate into its own archive in `folder`; one that fails does not stop the others."""
     from flowroi.job import parse_options
     from flowroi.output import refuse_inside
 
     parse_options(settings)
+    if isinstance(folder, StorePath):
+        # Nothing else is written to a store.
+        settings = {**settings, "format": settings["format"] or "ome-zarr"}
     names = [_archive_name(path, settings) for path in inputs]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise InvalidParameterError(f"several inputs would become {twice[0]!r}; compress them one by one")
     refuse_inside(folder, inputs)
-    made = not folder.exists()
-    if made:
+    made = isinstance(folder, Path) and not folder.exists()
+    if isinstance(folder, Path) and made:
         folder.mkdir()
     codes: list[int] = []
     pairs = [(path, folder / name) for path, name in zip(inputs, names, strict=True)]
@@ -225,7 +225,7 @@ def _compress_many(
                 out.error(error, FAILED)
                 codes.append(FAILED)
     finally:
-        if made and not any(folder.iterdir()):
+        if isinstance(folder, Path) and made and not any(folder.iterdir()):
             folder.rmdir()
     failed, partly = codes.count(FAILED), codes.count(PARTLY)
     done = len(inputs) - failed - partly
@@ -236,8 +236,8 @@ def _compress_many(
 
 
 def _compress_movies(
-    pairs: list[tuple[Path, Path]], settings: dict[str, Any], out: Output, cluster: Cluster
-) -> tuple[list[int], list[tuple[Path, Path]]]:
+    pairs: list[tuple[AnyPath, AnyPath]], settings: dict[str, Any], out: Output, cluster: Cluster
+) -> tuple[list[int], list[tuple[AnyPath, AnyPath]]]:
     """Compress all movies at once on a cluster; return their exit codes, and the plates, which are still to be done."""
     from flowroi.compression import taken_for_plate
     from flowroi.job import parse_options
@@ -261,7 +261,7 @@ def _compress_movies(
     return codes, plates
 
 
-def _archive_name(path: Path, settings: dict[str, Any]) -> str:
+def _archive_name(path: AnyPath, settings: dict[str, Any]) -> str:
     from flowroi.compression import taken_for_plate
     from flowroi.job import parse_options
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,10 +10,16 @@ import typer
 from flowroi.cli import options
 from flowroi.cli.output import Output, shown, size_text
 from flowroi.limits import DEFAULT_MAX_PIXELS
+from flowroi.stores import AnyPath, StorePath
 
 
 def inspect(
-    archive: Annotated[Path, typer.Argument(help="An archive or a plate that FlowRoI wrote, or a raw plate.")],
+    archive: Annotated[
+        Any,
+        typer.Argument(
+            metavar="ARCHIVE", help="An archive or a plate that FlowRoI wrote, or a raw plate.", parser=options.place
+        ),
+    ],
     frames: Annotated[bool, typer.Option("--frames", help="List every frame, too.")] = False,
     pattern: options.Pattern = None,
     channel: options.Channel = None,
@@ -41,7 +46,12 @@ def inspect(
         manifest, raw = opened.manifest, math.prod(opened.shape) * opened.dtype.itemsize
     records = manifest["frames"]
     sizes = [record["size_bytes"] for record in records]
-    file_bytes = size_on_disk(archive)
+    if isinstance(archive, StorePath) and not archive.lists:
+        from flowroi.stores.upload import files_of
+
+        file_bytes = sum(size for size, _ in files_of(manifest).values())
+    else:
+        file_bytes = size_on_disk(archive)
     summary: dict[str, Any] = {
         "archive": str(archive),
         "file_bytes": file_bytes,
@@ -59,14 +69,16 @@ def inspect(
             out.result("frame", {"index": t, **record}, line)
 
 
-def _is_raw_plate(path: Path, pattern: str | None) -> bool:
+def _is_raw_plate(path: AnyPath, pattern: str | None) -> bool:
     """Whether a path is a plate that somebody else made; one of ours that was not finished is refused."""
     from flowroi.archives.open import refuse_unfinished_plate
     from flowroi.plates import is_plate
 
     if not is_plate(path, pattern):
         return False
-    refuse_unfinished_plate(path)
+    # In a store an unfinished plate has no metadata of one.
+    if not isinstance(path, StorePath):
+        refuse_unfinished_plate(path)
     return True
 
 

@@ -9,6 +9,7 @@ import typer
 
 from flowroi.errors import InvalidParameterError
 from flowroi.params import TARGETS, RoiParams
+from flowroi.stores import AnyPath, as_path
 
 if TYPE_CHECKING:
     from flowroi import segmenters
@@ -69,6 +70,11 @@ def _share(text: str | float) -> float | str:
         return str(text)
 
 
+def place(text: str | Path) -> AnyPath:
+    """Return a path, or a place in a store where a URL is given."""
+    return as_path(text)
+
+
 def _whole(text: Any) -> Any:
     """Return a whole number likewise; a file may hold a number already."""
     try:
@@ -78,7 +84,41 @@ def _whole(text: Any) -> Any:
 
 
 Inputs = Annotated[
-    list[Path], typer.Argument(metavar="INPUT", help="Movies (folders, TIFF, video, .npy) or plates of movies.")
+    list[Any],
+    typer.Argument(
+        metavar="INPUT",
+        help="Movies (folders, TIFF, video, .npy) or plates of movies; URLs of OME-Zarr.",
+        parser=place,
+    ),
+]
+Archive = Annotated[
+    Any, typer.Argument(metavar="ARCHIVE", help="An archive, or a plate, that FlowRoI wrote.", parser=place)
+]
+Archives = Annotated[
+    list[Any], typer.Argument(metavar="ARCHIVE", help="Archives or plates that FlowRoI wrote.", parser=place)
+]
+Against = Annotated[
+    Any,
+    typer.Option(
+        metavar="RAW", help="The raw data: compare, and list the files that a person may delete.", parser=place
+    ),
+]
+Output = Annotated[
+    Any,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="OUT",
+        help="NAME.ome.tif, .ome.zarr, .mkv, .mp4, a folder; of a plate .ome.zarr, a folder; of several a folder. "
+        "A URL of a store: NAME.ome.zarr.",
+        parser=place,
+    ),
+]
+Scratch = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="For what is on its way to or from a store; the system's temporary folder by default."
+    ),
 ]
 Config = Annotated[
     Path | None,

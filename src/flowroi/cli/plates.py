@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from flowroi.params import RoiParams
     from flowroi.plates import Plate, Position
     from flowroi.plates.report import PlateReport
+    from flowroi.stores import AnyPath
 
 
-def tell_compressed(report: PlateReport, source: Path, target: Path, out: Output) -> int:
+def tell_compressed(report: PlateReport, source: AnyPath, target: AnyPath, out: Output) -> int:
     """Print what came of compressing a plate, and return the exit code."""
     for warning in report.warnings:
         out.warn(f"{source}: {warning}")
@@ -131,7 +132,7 @@ def export(plate: PlateArchive, target: Path, out: Output, **options: Any) -> in
     return code
 
 
-def verify(path: Path, workers: int | None, out: Output) -> int:
+def verify(path: AnyPath, workers: int | None, out: Output) -> int:
     """Verify a plate, print what is wrong with it, and return the exit code."""
     from flowroi.plates.verification import verify_plate
 
@@ -222,7 +223,7 @@ def inspect_raw(plate: Plate, out: Output) -> None:
         out.result("position", data, f"{entry.position!s:>10}  {told}")
 
 
-def _head(report: PlateReport, source: Path, target: Path) -> str:
+def _head(report: PlateReport, source: AnyPath, target: AnyPath) -> str:
     if report.unchanged:
         return (
             f"{shown(target)} is there already, made by these settings from {shown(source)}, and intact: "

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowroi.errors import FlowRoIError, InvalidParameterError, MissingInputError
 from flowroi.extras import need
+from flowroi.stores import AnyPath, StorePath, as_path
 
 if TYPE_CHECKING:
     from flowroi.cluster.link import Link
@@ -38,8 +39,8 @@ class Cluster:
 
     def compress(
         self,
-        source: str | PathLike[str],
-        target: str | PathLike[str],
+        source: str | PathLike[str] | StorePath,
+        target: str | PathLike[str] | StorePath,
         *,
         progress: Progress | None = None,
         **options: Any,
@@ -48,7 +49,8 @@ class Cluster:
 
         Parameters
         ----------
-        source, target : path
+        source : path or URL
+        target : path
             As all workers see them; a relative path is one of this process.
         progress : callable, optional
             Called with (frames done, frames in all).
@@ -64,7 +66,7 @@ class Cluster:
         from flowroi.compression import compress, taken_for_plate
         from flowroi.job import parse_options
 
-        source, target = Path(source).absolute(), Path(target).absolute()
+        source, target = _whole(source), _target(target)
         options = _with_whole_paths(options)
         job = parse_options(options).job
         if job.dry_run or taken_for_plate(source, job):
@@ -77,7 +79,7 @@ class Cluster:
 
     def compress_movies(
         self,
-        movies: Sequence[tuple[str | PathLike[str], str | PathLike[str]]],
+        movies: Sequence[tuple[str | PathLike[str] | StorePath, str | PathLike[str] | StorePath]],
         *,
         progress: Progress | None = None,
         **options: Any,
@@ -97,7 +99,7 @@ class Cluster:
         """
         from flowroi.cluster.movies import run_movies
 
-        pairs = [(Path(source).absolute(), Path(target).absolute()) for source, target in movies]
+        pairs = [(_whole(source), _target(target)) for source, target in movies]
         return run_movies(self._link, pairs, _with_whole_paths(options), progress)
 
     def run_tasks(self, tasks: Sequence[Task], workers: int | None, tally: Tally) -> Generator[Outcome]:
@@ -203,6 +205,22 @@ def _linked(
             ) from error
         stack.callback(link.close)
         yield link
+
+
+def _whole(path: str | PathLike[str] | StorePath) -> AnyPath:
+    found = as_path(path)
+    return found if isinstance(found, StorePath) else found.absolute()
+
+
+def _target(path: str | PathLike[str] | StorePath) -> Path:
+    """Return where an archive is to be; raises InvalidParameterError for a store, which has no locks."""
+    found = _whole(path)
+    if isinstance(found, StorePath):
+        raise InvalidParameterError(
+            f"the output {found} is in a store, which has no locks to keep two workers of a cluster apart; write to a "
+            "file system that they share, or have jobs of one --well each write to the store"
+        )
+    return found
 
 
 def _with_whole_paths(options: dict[str, Any]) -> dict[str, Any]:

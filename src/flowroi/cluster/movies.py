@@ -17,10 +17,11 @@ from flowroi.output import refuse_overlap
 from flowroi.pipeline import Progress
 from flowroi.plates.tally import Tally
 from flowroi.report.compression import CompressionReport
+from flowroi.stores import AnyPath
 
 
 def run_movies(
-    link: Link, movies: Sequence[tuple[Path, Path]], options: dict[str, Any], progress: Progress | None
+    link: Link, movies: Sequence[tuple[AnyPath, Path]], options: dict[str, Any], progress: Progress | None
 ) -> Generator[tuple[int, CompressionReport | Exception]]:
     """Compress movies on a cluster, and yield the number of each and its report, or why it failed.
 
@@ -54,7 +55,7 @@ def run_movies(
             tally.note(number, None)
             yield number, error
             continue
-        sources = (source,) if masks is None else (source, masks)
+        sources = tuple(path for path in (source, masks) if isinstance(path, Path))
         numbers.append(number)
         errands.append(Errand(source.name, target, sources, _run, (source, target, options)))
     if not errands:
@@ -70,7 +71,7 @@ def run_movies(
             yield numbers[n], answer
 
 
-def _check(source: Path, target: Path, masks: Path | None) -> None:
+def _check(source: AnyPath, target: Path, masks: Path | None) -> None:
     """Raise for what no worker need be asked about."""
     refuse_overlap(target, [source, masks])
     if not target.parent.is_dir():
@@ -80,7 +81,7 @@ def _check(source: Path, target: Path, masks: Path | None) -> None:
 
 
 def _run(
-    what: tuple[Path, Path, dict[str, Any]], threads: int, progress: Callable[[int, int], None]
+    what: tuple[AnyPath, Path, dict[str, Any]], threads: int, progress: Callable[[int, int], None]
 ) -> CompressionReport:
     """Compress a movie in a worker, which has claimed its place."""
     from flowroi.compression import compress_as_movie

@@ -54,7 +54,9 @@ def run_positions(link: Link, tasks: Sequence[Task], most: int | None, tally: Ta
 
 def _errand(task: Task) -> Errand:
     masks = mask_folder(task.settings.job.roi_method)
-    sources: tuple[Path, ...] = (task.source,) if masks is None else (task.source, masks)
+    # What is in a store is everywhere, or told when it is opened.
+    sources = tuple(path for path in (task.source, masks) if isinstance(path, Path))
+    assert isinstance(task.place, Path)
     return Errand(str(task.position), task.place, sources, _run, task)
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from flowroi.errors import FlowRoIError
 from flowroi.plates.base import Plate, Position
+from flowroi.stores import AnyPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Entry:
     Attributes
     ----------
     position : Position
-    path : Path or None
+    path : Path, StorePath or None
         The file or folder of its movie.
     shape : tuple of int or None
         (T, Y, X).
@@ -27,7 +27,7 @@ class Entry:
     """
 
     position: Position
-    path: Path | None = None
+    path: AnyPath | None = None
     shape: tuple[int, int, int] | None = None
     dtype: str | None = None
     error: FlowRoIError | None = None

@@ -12,9 +12,10 @@ from flowroi.plates.ome_zarr import is_plate_group, is_zarr_group
 from flowroi.plates.pattern import known_scheme, positions_in
 from flowroi.plates.router import NamePattern
 from flowroi.sources.folder import image_names
+from flowroi.stores import StorePath, as_path
 
 
-def is_plate(path: str | os.PathLike[str], pattern: str | None = None, *, asked: bool = False) -> bool:
+def is_plate(path: str | os.PathLike[str] | StorePath, pattern: str | None = None, *, asked: bool = False) -> bool:
     r"""Whether a path is a plate rather than a movie.
 
     It is one if it is an OME-Zarr plate; a folder of wells (folders, or movies, named as wells, and no other images
@@ -24,7 +25,7 @@ def is_plate(path: str | os.PathLike[str], pattern: str | None = None, *, asked:
 
     Parameters
     ----------
-    path : path
+    path : path or URL
     pattern : str, optional
         See `open_plate`.
     asked : bool, default False
@@ -35,7 +36,9 @@ def is_plate(path: str | os.PathLike[str], pattern: str | None = None, *, asked:
     >>> is_plate("a movie.tif")
     False
     """
-    folder = Path(path)
+    folder = as_path(path)
+    if isinstance(folder, StorePath):
+        return is_plate_group(folder)
     try:
         if not folder.is_dir():
             return False

@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -107,6 +107,9 @@ class Workplace:
         for folder in reversed(folders):
             if not any((self.root / folder).iterdir()):
                 (self.root / folder).rmdir()
+
+    def confirm(self, digests: Mapping[Position, str]) -> None:
+        """Nothing is to be done: the lock keeps others from the archives."""
 
     def publish(self) -> None:
         """Give the plate its name; everything in it is on the disk already."""

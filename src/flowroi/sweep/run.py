@@ -22,6 +22,7 @@ from flowroi.limits import DEFAULT_MAX_PIXELS
 from flowroi.params import check_integer
 from flowroi.segmenters import Segmenter
 from flowroi.sources import open_source
+from flowroi.stores import AnyPath
 from flowroi.sweep.cache import Cache
 from flowroi.sweep.goal import Candidate, Goal, front, make_goal
 from flowroi.sweep.options import Options, Value, check_names, grid
@@ -44,7 +45,7 @@ class Sweep:
     ----------
     name : str
         Of the movie.
-    path : Path or None
+    path : Path, StorePath or None
     shape : (int, int, int)
         (T, Y, X).
     dtype : str
@@ -71,7 +72,7 @@ class Sweep:
     """
 
     name: str
-    path: Path | None
+    path: AnyPath | None
     shape: tuple[int, int, int]
     dtype: str
     raw_bytes: int
