@@ -9,13 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from flowroi.errors import InvalidParameterError
-from flowroi.job import Settings, parse_options
+from flowroi.job import Job, Settings, parse_options
 from flowroi.pipeline import Progress, compress_movie
 from flowroi.report.compression import CompressionReport
 from flowroi.sources import open_source
 from flowroi.stores import StorePath, as_path
 
 if TYPE_CHECKING:
+    from flowroi.plates.executor import Executor
     from flowroi.plates.report import PlateReport
 
 
@@ -24,6 +25,7 @@ def compress(
     target: str | PathLike[str] | StorePath,
     *,
     progress: Progress | None = None,
+    executor: Executor | None = None,
     **options: Any,
 ) -> CompressionReport | PlateReport:
     """Compress a movie into an archive, or a plate into a plate of archives.
@@ -38,6 +40,8 @@ def compress(
         Into a store (`s3://bucket/NAME.ome.zarr`) goes OME-Zarr alone.
     progress : callable, optional
         Called with (frames done, frames in all).
+    executor : callable, optional
+        Runs the positions of a plate elsewhere, as `flowroi.cluster` does; by default processes of this machine.
     **options
         Fields of `EncodeParams` and `RoiParams`, and: `roi_method` ("fused", "flow", "none" or a folder of masks
         named `<frame>_roi.png` or `<frame>.png`), `soft_weights` (the quality falls off with the confidence of `fused`
@@ -89,16 +93,23 @@ def compress(
     """
     settings = parse_options(options)
     job = settings.job
-    if not isinstance(source, np.ndarray):
-        from flowroi.plates import is_plate, open_plate
+    if not isinstance(source, np.ndarray) and taken_for_plate(source, job):
+        from flowroi.plates import open_plate
+        from flowroi.plates.compression import compress_plate
+        from flowroi.plates.executor import run_tasks
 
-        if job.plate or is_plate(source, job.pattern, asked=bool(job.wells) or job.skip_failed):
-            from flowroi.plates.compression import compress_plate
-
-            source = as_path(source, scratch=job.scratch)
-            plate = open_plate(source, pattern=job.pattern, channel=job.channel, max_pixels=job.max_pixels)
-            return compress_plate(plate, as_path(target, scratch=job.scratch), settings, progress)
+        source = as_path(source, scratch=job.scratch)
+        plate = open_plate(source, pattern=job.pattern, channel=job.channel, max_pixels=job.max_pixels)
+        place = as_path(target, scratch=job.scratch)
+        return compress_plate(plate, place, settings, progress, executor=executor or run_tasks)
     return _compress_movie(source, target, settings, progress)
+
+
+def taken_for_plate(source: str | PathLike[str] | StorePath, job: Job) -> bool:
+    """Whether an input is compressed as a plate: it looks like one, or is said to be one."""
+    from flowroi.plates import is_plate
+
+    return job.plate or is_plate(source, job.pattern, asked=bool(job.wells) or job.skip_failed)
 
 
 def compress_as_movie(

@@ -129,6 +129,25 @@ Config = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
 Workers = Annotated[int | None, typer.Option(help="Cores to use; all by default. They do not change the output.")]
+ClusterAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        help="Run on a cluster of Dask: tcp://HOST:PORT, tls://HOST:PORT, or the scheduler file; --workers is then the "
+        "most threads in use.",
+        metavar="ADDRESS",
+    ),
+]
+SlurmFile = Annotated[
+    Path | None, typer.Option("--slurm", help="Run in jobs of SLURM, as this TOML file says.", metavar="FILE")
+]
+ClusterPatience = Annotated[
+    float | None,
+    typer.Option(
+        help="How long a scheduler, or all workers, may be away, s; 300 by default, and a day with --slurm.",
+        metavar="SECONDS",
+    ),
+]
 Pattern = Annotated[
     str | None,
     typer.Option(

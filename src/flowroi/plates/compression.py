@@ -28,7 +28,6 @@ from flowroi.plates.tally import Tally
 from flowroi.plates.tasks import Outcome, Progress, Task, settings_at
 from flowroi.plates.workplace import Workplace, discard_displaced, refuse_foreign_plate
 from flowroi.report.compression import CompressionReport
-from flowroi.resources import available_cores
 from flowroi.stores import AnyPath, StorePath
 from flowroi.versions import codec_versions
 
@@ -168,12 +167,12 @@ class _Run:
         job, hidden = self.job, not work.in_place
         settings = replace(self.settings, job=replace(self.settings.job, overwrite=job.overwrite or hidden))
         tasks = [
-            Task(position, self.plate.openers[position], work.place(position), settings, hidden)
+            Task(position, self.plate.openers[position], work.place(position), settings, hidden, self.plate.path)
             for position in self.chosen
         ]
         tally = Tally(len(tasks), self.progress)
         found: dict[Position, Outcome] = {}
-        with closing(self.executor(tasks, job.workers or available_cores(), tally)) as outcomes:
+        with closing(self.executor(tasks, job.workers, tally)) as outcomes:
             for outcome in outcomes:
                 found[outcome.position] = outcome
         # In plate order, whichever was done first.

@@ -10,6 +10,7 @@ from typing import Any
 
 from flowroi.archives import open_archive
 from flowroi.archives.atomic import discard
+from flowroi.archives.claim import claimed
 from flowroi.errors import FlowRoIError, InvalidParameterError, OutputExistsError
 from flowroi.job import Settings
 from flowroi.masks import mask_folder
@@ -19,7 +20,7 @@ from flowroi.plates.base import Position
 from flowroi.plates.batch import concerns_all
 from flowroi.report.compression import CompressionReport
 from flowroi.sources import Source
-from flowroi.stores import AnyPath
+from flowroi.stores import AnyPath, StorePath
 from flowroi.versions import codec_versions
 
 Progress = Callable[[int, int], None]
@@ -41,6 +42,8 @@ class Task:
     hidden : bool
         Whether the place is in the plate's hidden folder, where whatever is not wanted is dropped. In the target
         itself it is refused, unless the settings say to overwrite.
+    source : Path or StorePath
+        The plate: whoever runs the task must see it.
     threads : int, optional
         Of this position; all cores by default. The archive does not depend on it.
     """
@@ -50,6 +53,7 @@ class Task:
     place: AnyPath
     settings: Settings
     hidden: bool
+    source: AnyPath
     threads: int | None = None
 
 
@@ -88,10 +92,19 @@ def run_task(task: Task, progress: Progress | None = None) -> Outcome:
     Raises
     ------
     FlowRoIError
-        For what concerns all positions.
+        For what concerns all positions; OutputExistsError also if another process is at this one.
     OSError
         If the disk is full, or fails.
     """
+    if isinstance(task.place, StorePath):
+        # Claimed while it is uploaded.
+        return run_claimed(task, progress)
+    with claimed(task.place):
+        return run_claimed(task, progress)
+
+
+def run_claimed(task: Task, progress: Progress | None = None) -> Outcome:
+    """Do what `run_task` does, for a caller who has claimed the place."""
     try:
         settings = settings_at(task.position, task.settings, threads=task.threads)
         with task.opener() as movie:
