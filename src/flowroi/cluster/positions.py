@@ -13,7 +13,6 @@ from flowroi.cluster.link import Link
 from flowroi.masks import mask_folder
 from flowroi.plates.tally import Tally
 from flowroi.plates.tasks import Outcome, Task, run_claimed
-from flowroi.stores.path import local_path
 
 
 def run_positions(link: Link, tasks: Sequence[Task], most: int | None, tally: Tally) -> Generator[Outcome]:

@@ -21,7 +21,7 @@ from flowroi.plates.base import Position
 from flowroi.plates.batch import concerns_all
 from flowroi.report.compression import CompressionReport
 from flowroi.sources import Source
-from flowroi.stores import AnyPath, StorePath
+from flowroi.stores import AnyPath
 from flowroi.versions import codec_versions
 
 Progress = Callable[[int, int], None]

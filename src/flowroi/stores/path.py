@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, cast
 
-from flowroi.errors import InvalidParameterError, MissingInputError, StoreError, UnsupportedFormatError
+from flowroi.errors import MissingInputError, StoreError, UnsupportedFormatError
 from flowroi.stores.access import open_store, told
 from flowroi.stores.url import WEB, refuse_half_url, shown_url, split_url
 
@@ -374,17 +374,6 @@ def as_path(given: str | os.PathLike[str] | StorePath, *, scratch: str | os.Path
         return path
     protocol, within = found
     return Path(within or "/") if protocol == "file" else StorePath(protocol, within, local)
-
-
-def local_path(given: str | os.PathLike[str] | StorePath) -> Path:
-    """Return a path on a disk; raises InvalidParameterError for a URL, which workers of a cluster do not share yet."""
-    place = as_path(given)
-    if isinstance(place, StorePath):
-        raise InvalidParameterError(
-            f"{str(place)!r} is in a store, and a cluster's workers meet in a shared folder; nothing was written: give "
-            "each machine some wells with --well instead"
-        )
-    return place
 
 
 def name_below(path: AnyPath, root: AnyPath) -> str:
