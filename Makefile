@@ -11,7 +11,7 @@ JOBS := $(shell nproc 2>/dev/null || echo 2)
 FUZZ := timeout 1200 $(shell setarch $$(uname -m) -R true 2>/dev/null && echo setarch $$(uname -m) -R) $(SANITIZED)/fuzz_encoder
 STUBGEN := $(BIN)/python -m nanobind.stubgen -q -m flowroi._core
 
-.PHONY: demo browser test test-python test-native test-slow trust test-cellpose3 test-cellpose-sam lint bench docs fuzz stubs lock clean
+.PHONY: demo browser test test-python test-native test-slow trust test-cellpose3 test-cellpose-sam test-recipes lint bench docs fuzz stubs lock clean
 
 demo: $(VENV)/installed
 	$(BIN)/flowroi demo --output demo --overwrite
@@ -36,6 +36,10 @@ test-cellpose3: $(VENV)-cellpose3/installed
 
 test-cellpose-sam: $(VENV)-cellpose-sam/installed
 	$(VENV)-cellpose-sam/bin/python -m pytest -m cellpose_sam tests/segmenters
+
+# The recipes for workflow managers, run by these.
+test-recipes: $(VENV)-recipes/installed
+	$(VENV)-recipes/bin/python -m pytest -m recipes tests/recipes
 
 # The C++ tests, and a hundred thousand executions of the fuzzer under AddressSanitizer and UndefinedBehaviorSanitizer.
 test-native: $(VENV)/developed
@@ -75,9 +79,11 @@ stubs: $(VENV)/developed
 lock: $(VENV)/developed
 	$(BIN)/uv pip compile pyproject.toml --extra video --extra evaluation --group build --group test --group lint --group docs --universal \
 	  --python-version 3.11 --no-annotate --no-header --no-emit-index-url --upgrade -o requirements/dev.lock -q
+	$(BIN)/uv pip compile requirements/recipes.in pyproject.toml --universal \
+	  --python-version 3.11 --no-annotate --no-header --no-emit-index-url --upgrade -o requirements/recipes.txt -q
 
 clean:
-	rm -rf build site demo $(VENV) $(VENV)-cellpose3 $(VENV)-cellpose-sam
+	rm -rf build site demo $(VENV) $(VENV)-cellpose3 $(VENV)-cellpose-sam $(VENV)-recipes
 
 $(VENV)/created:
 	$(PYTHON) -c 'import sys; sys.exit("Python >= 3.11 is needed; this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
@@ -87,6 +93,11 @@ $(VENV)/created:
 # The package in place (Python changes need no reinstall; C++ changes do).
 $(VENV)/installed: $(VENV)/created pyproject.toml CMakeLists.txt $(CPP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements/dev.lock -e '.[evaluation]'
+	touch $@
+
+$(VENV)-recipes/installed: requirements/recipes.txt pyproject.toml CMakeLists.txt $(CPP)
+	$(PYTHON) -m venv $(VENV)-recipes
+	$(VENV)-recipes/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $< -e .
 	touch $@
 
 # torch first, so that the extra takes the one that is there.

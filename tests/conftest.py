@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser import browser  # noqa: F401
+
 # Here, because options are wanted before any test is looked for.
 from tests.trust.table import pytest_addoption, pytest_terminal_summary  # noqa: F401
 

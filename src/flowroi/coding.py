@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
@@ -18,6 +17,7 @@ from flowroi.errors import FlowRoIError
 from flowroi.params import EncodeParams
 from flowroi.roi import FrameRoi
 from flowroi.sources import Source
+from flowroi.stores import AnyPath
 
 # Frames whose errors the encoder reconstructs itself, for the proof; of the others the proof asks for less.
 _MEASURED_EVERY = 32
@@ -74,7 +74,7 @@ class Coding:
     noise_sigma: float | None
 
     def coded(
-        self, item: Item, *, step: float | None = None, budget_bytes: int | None = None, path: Path | None = None
+        self, item: Item, *, step: float | None = None, budget_bytes: int | None = None, path: AnyPath | None = None
     ) -> Coded:
         """Encode a frame and prove it; `step` and `budget_bytes` are those of `encode_frame`.
 

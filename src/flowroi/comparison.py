@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from flowroi.archives.folder_files import names_within
 from flowroi.errors import FlowRoIError, UnsupportedFormatError
 from flowroi.resources import available_cores
 from flowroi.sources import Source, open_source
+from flowroi.stores import AnyPath, StorePath, as_path
 from flowroi.verification import Verification, verify
 
 Progress = Callable[[int, int], None]
@@ -34,9 +34,9 @@ class Comparison:
     archive, against : str
     verification : Verification
         Of the archive, which comes first.
-    safe : tuple of Path
+    safe : tuple of Path or StorePath
         Files of which the archive holds every frame, sound, and made of the very bytes that the file has now.
-    kept : tuple of (Path, str)
+    kept : tuple of (Path or StorePath, str)
         Files of which that cannot be said, and why; of a folder, those too that the archive was not made of.
     differences : tuple of str
         What is not the same between the archive and the raw data as a whole.
@@ -47,8 +47,8 @@ class Comparison:
     archive: str
     against: str
     verification: Verification
-    safe: tuple[Path, ...]
-    kept: tuple[tuple[Path, str], ...]
+    safe: tuple[AnyPath, ...]
+    kept: tuple[tuple[AnyPath, str], ...]
     differences: tuple[str, ...]
     least_psnr: float | None
 
@@ -59,8 +59,8 @@ class Comparison:
 
 
 def compare(
-    path: str | PathLike[str],
-    against: str | PathLike[str],
+    path: str | PathLike[str] | StorePath,
+    against: str | PathLike[str] | StorePath,
     *,
     pattern: str | None = None,
     channel: int | None = None,
@@ -72,9 +72,9 @@ def compare(
 
     Parameters
     ----------
-    path : path
+    path : path or URL
         An archive of ours.
-    against : path
+    against : path or URL
         The raw movie.
     pattern, channel, max_pixels : optional
         See `open_source`; by default what the archive was made with.
@@ -101,8 +101,8 @@ def compare(
     with open_archive(path) as archive:
         given = reading_of(archive.manifest, pattern, channel, max_pixels)
     with open_source(against, **given) as source:
-        found = compare_with(Path(path), source, workers=workers, progress=progress)
-        return replace(found, kept=(*found.kept, *unread(Path(against), source.files)))
+        found = compare_with(as_path(path), source, workers=workers, progress=progress)
+        return replace(found, kept=(*found.kept, *unread(as_path(against), source.files)))
 
 
 def reading_of(
@@ -117,12 +117,14 @@ def reading_of(
     return given if max_pixels is None else {**given, "max_pixels": max_pixels}
 
 
-def unread(folder: Path, files: Iterable[Path]) -> Iterator[tuple[Path, str]]:
+def unread(folder: AnyPath, files: Iterable[AnyPath]) -> Iterator[tuple[AnyPath, str]]:
     """Yield what a folder holds beside the files that were read, with the reason to keep it; nothing where it is none.
 
     A pattern, a channel or the readers leave files out, and the folder as a whole is more than the movie.
     """
-    if folder.is_dir():
+    if isinstance(folder, StorePath) and not folder.lists:
+        yield folder, "the server does not tell what else is there"
+    elif folder.is_dir():
         read = set(files)
         for name in names_within(folder):
             if folder / name not in read:
@@ -130,7 +132,7 @@ def unread(folder: Path, files: Iterable[Path]) -> Iterator[tuple[Path, str]]:
 
 
 def compare_with(
-    path: Path, source: Source, *, workers: int | None = None, progress: Progress | None = None
+    path: AnyPath, source: Source, *, workers: int | None = None, progress: Progress | None = None
 ) -> Comparison:
     """Do what `compare` does, with a raw movie that is open already."""
     if source.path is None or not source.files:
@@ -181,7 +183,7 @@ def _whole_differences(archive: Archive, source: Source) -> Iterator[str]:
         yield f"frame {t} is {names[t]!r} in the archive, {source.frame_names[t]!r} in the raw movie"
 
 
-def _changed_files(archive: Archive, source: Source) -> Iterator[tuple[Path, str]]:
+def _changed_files(archive: Archive, source: Source) -> Iterator[tuple[AnyPath, str]]:
     """Yield the raw files that are not, in this place, the bytes that the archive says it was made of."""
     known = archive.manifest["source"]["files"]
     for n, (file, facts) in enumerate(zip(source.files, source.provenance(), strict=True)):

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from os import PathLike, fspath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flowroi.stores import StorePath
 
 # The end of a message about a file that is not of its suffix's kind.
 NOT_DECODED = "not decoded: check the file and its suffix"
@@ -15,7 +19,7 @@ class FlowRoIError(Exception):
     ----------
     message : str
         What happened, with the value seen, the value expected and the next step, as one sentence or two.
-    path : str or path-like, optional
+    path : str, path-like or StorePath, optional
         The file concerned.
     frame : int, optional
         The index of the frame concerned, from 0.
@@ -26,14 +30,17 @@ class FlowRoIError(Exception):
     'a.tif, frame 3: not a TIFF file'
     """
 
-    def __init__(self, message: str, *, path: str | PathLike[str] | None = None, frame: int | None = None) -> None:
-        where = [] if path is None else [printable(fspath(path))]
+    def __init__(
+        self, message: str, *, path: str | PathLike[str] | StorePath | None = None, frame: int | None = None
+    ) -> None:
+        name = None if path is None else fspath(path) if isinstance(path, str | PathLike) else str(path)
+        where = [] if name is None else [printable(name)]
         if frame is not None:
             where.append(f"frame {frame}")
         super().__init__(f"{', '.join(where)}: {message}" if where else message)
         # Behind it: an ImportError has a path of its own.
         self.message = message
-        self.path = None if path is None else fspath(path)
+        self.path = name
         self.frame = frame
 
 
@@ -63,6 +70,23 @@ class VerificationError(FlowRoIError):
 
 class QualityTargetError(FlowRoIError):
     """The asked quality or size cannot be reached on this input."""
+
+
+class StoreError(OSError):
+    """A store failed, after its own retries: as a disk that fails, it is no fault of what was to be read or written.
+
+    Its parameters are those of `FlowRoIError`, which it is not: what damage is told of, it does not tell of.
+
+    Examples
+    --------
+    >>> str(StoreError("the store failed (timeout)", path="s3://raw/a"))
+    's3://raw/a: the store failed (timeout)'
+    """
+
+    def __init__(self, message: str, *, path: str | None = None, frame: int | None = None) -> None:
+        error = FlowRoIError(message, path=path, frame=frame)
+        super().__init__(str(error))
+        self.message, self.path, self.frame = message, error.path, frame
 
 
 class MissingDependencyError(FlowRoIError, ImportError):

@@ -39,11 +39,13 @@ class Job:
     pattern: str | None = None
     channel: int | None = None
     max_pixels: int = DEFAULT_MAX_PIXELS
+    plate: bool = False
     wells: tuple[str, ...] = ()
     skip_failed: bool = False
+    scratch: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("soft_weights", "keep_masks", "overwrite", "dry_run", "measure", "skip_failed"):
+        for name in ("soft_weights", "keep_masks", "overwrite", "dry_run", "measure", "plate", "skip_failed"):
             if not isinstance(getattr(self, name), bool):
                 raise InvalidParameterError(f"{name} is {getattr(self, name)!r}; expected True or False")
         if self.format is not None and self.format not in FORMATS:
@@ -73,6 +75,8 @@ class Job:
         if self.channel is not None:
             check_integer("channel", self.channel, low=0)
         check_integer("max_pixels", self.max_pixels, low=1)
+        if self.scratch is not None and not os.path.isdir(self.scratch):  # noqa: PTH112 - text
+            raise InvalidParameterError(f"scratch is {self.scratch!r}; expected a folder that is there")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from flowroi.archives.atomic import refuse_existing
 from flowroi.errors import InvalidParameterError, MissingInputError, OutputExistsError, printable
+from flowroi.stores import AnyPath, StorePath
 
 
 def check_target(
-    target: Path, *, inputs: Iterable[Path | None], overwrite: bool, replaceable: tuple[str, ...] = ()
+    target: Path, *, inputs: Iterable[AnyPath | None], overwrite: bool, replaceable: tuple[str, ...] = ()
 ) -> None:
     """Raise unless `target` may be written.
 
@@ -19,7 +20,7 @@ def check_target(
     ----------
     target : Path
         The file or folder that is to appear.
-    inputs : iterable of Path or None
+    inputs : iterable of Path, StorePath or None
         What is read meanwhile: `target` may not be one of them, lie inside one, or hold one.
     overwrite : bool
         Whether an existing target may be replaced.
@@ -56,27 +57,32 @@ def check_target(
         raise MissingInputError("no such folder; nothing was written: make it first", path=target.parent)
 
 
-def refuse_overlap(target: Path, inputs: Iterable[Path | None]) -> None:
+def refuse_overlap(target: AnyPath, inputs: Iterable[AnyPath | None]) -> None:
     """Raise InvalidParameterError if a target is an input, lies inside one, or holds one."""
     for path in inputs:
         if path is not None:
             _refuse_overlap(target, path)
 
 
-def refuse_inside(folder: Path, inputs: Iterable[Path]) -> None:
+def refuse_inside(folder: AnyPath, inputs: Iterable[AnyPath]) -> None:
     """Raise InvalidParameterError if a folder that is to take output is one of the inputs, or lies inside one."""
     for path in inputs:
-        if folder.resolve().is_relative_to(path.resolve()):
+        if _lies_in(folder, path):
             _refuse_overlap(folder, path)
 
 
-def _refuse_overlap(target: Path, path: Path) -> None:
-    resolved_target, resolved = target.resolve(), path.resolve()
-    if resolved_target == resolved:
+def _lies_in(path: AnyPath, folder: AnyPath) -> bool:
+    if isinstance(path, StorePath) or isinstance(folder, StorePath):
+        return isinstance(path, StorePath) and isinstance(folder, StorePath) and path.is_relative_to(folder)
+    return path.resolve().is_relative_to(folder.resolve())
+
+
+def _refuse_overlap(target: AnyPath, path: AnyPath) -> None:
+    if target.resolve() == path.resolve():
         relation = "is the input itself"
-    elif resolved_target.is_relative_to(resolved):
+    elif _lies_in(target, path):
         relation = f"lies inside the input {printable(str(path))}"
-    elif resolved.is_relative_to(resolved_target) and resolved_target.exists():
+    elif _lies_in(path, target) and target.exists():
         relation = f"holds the input {printable(str(path))}"
     else:
         return

@@ -35,6 +35,7 @@ from flowroi.resources import available_cores, opencv_threads
 from flowroi.roi.frame_roi import WHOLE_FRAME
 from flowroi.roi.noise import NOISE_FRAMES, noise_of
 from flowroi.sources import Source
+from flowroi.stores import AnyPath, StorePath
 from flowroi.versions import codec_versions
 
 Progress = Callable[[int, int], None]
@@ -46,10 +47,14 @@ _COARSE = 1.5
 
 
 def compress_movie(
-    opened: Source, target: Path, settings: Settings, progress: Progress | None = None
+    opened: Source, target: AnyPath, settings: Settings, progress: Progress | None = None
 ) -> CompressionReport:
     """Do what `flowroi.compress` does, with a movie that is open already and settings that were checked."""
     job = settings.job
+    if isinstance(target, StorePath):
+        from flowroi.stores.compression import compress_to_store
+
+        return compress_to_store(opened, target, settings, progress)
     if job.codec != "jpeg2000":
         from flowroi.sequence.pipeline import compress_sequence
 

@@ -10,17 +10,29 @@ from pathlib import Path
 from typing import Any
 
 from flowroi.archives import open_archive
-from flowroi.archives.manifest import pixels_digest, sha256
+from flowroi.archives.folder_files import is_there
+from flowroi.archives.manifest import COMPLETE_NAME, pixels_digest, sha256
 from flowroi.archives.ownership import refuse_foreign
-from flowroi.errors import CorruptDataError, FlowRoIError, OutputExistsError
+from flowroi.errors import CorruptDataError, FlowRoIError, OutputExistsError, StoreError
 from flowroi.job import Settings
 from flowroi.masks import digest_of_masks, mask_folder
 from flowroi.output import check_target, refuse_overlap
 from flowroi.report.compression import CompressionReport
 from flowroi.sources import Source
+from flowroi.stores import AnyPath, StorePath
 
 # Of a job, what decides on no byte of an archive.
-_WITHOUT_EFFECT = ("workers", "overwrite", "dry_run", "measure", "wells", "skip_failed", "max_pixels")
+_WITHOUT_EFFECT = (
+    "workers",
+    "overwrite",
+    "dry_run",
+    "measure",
+    "plate",
+    "wells",
+    "skip_failed",
+    "max_pixels",
+    "scratch",
+)
 _MOST_NAMED = 5
 
 
@@ -124,7 +136,7 @@ def prepare(opened: Source, target: Path, settings: Settings) -> tuple[Plan, Com
     return plan, None
 
 
-def finished_before(target: Path, plan: Plan) -> dict[str, Any] | None:
+def finished_before(target: AnyPath, plan: Plan) -> dict[str, Any] | None:
     """Return the manifest of what stands at the target, if it is an intact archive made by the same plan.
 
     Which release made it does not matter: it is what was asked for.
@@ -132,14 +144,14 @@ def finished_before(target: Path, plan: Plan) -> dict[str, Any] | None:
     Returns
     -------
     dict or None
-        None if there is nothing at the target.
+        None if there is nothing at the target; or, in a store, nothing that was finished.
 
     Raises
     ------
     OutputExistsError
         If something else is there; the message names what differs.
     """
-    if not target.exists():
+    if not (is_there(target / COMPLETE_NAME) if isinstance(target, StorePath) else target.exists()):
         return None
     try:
         with open_archive(target) as archive:
@@ -151,6 +163,8 @@ def finished_before(target: Path, plan: Plan) -> dict[str, Any] | None:
             "name",
             path=target,
         ) from error
+    except StoreError:
+        raise
     except (FlowRoIError, OSError) as error:
         raise OutputExistsError(
             "the output exists, and is no archive of ours; nothing was written: choose another name, or overwrite",

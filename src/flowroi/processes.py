@@ -190,18 +190,26 @@ def _called(function: Callable[..., T], *arguments: Any) -> T:
     except KeyboardInterrupt:
         os._exit(STOPPED)
     except Exception as error:
-        if _travels(error):
+        sendable = error_to_send(error)
+        if sendable is error:
             raise
-        raise RuntimeError(f"{type(error).__name__}: {error}") from None
+        raise sendable from None
     finally:
         _working = False
 
 
-def _travels(error: Exception) -> bool:
+def error_to_send(error: Exception) -> Exception:
+    """Return an error that reaches another process: the same if it can be pickled.
+
+    Examples
+    --------
+    >>> error_to_send(ValueError("what"))
+    ValueError('what')
+    """
     with suppress(Exception):
         pickle.loads(pickle.dumps(error))  # noqa: S301 - made here
-        return True
-    return False
+        return error
+    return RuntimeError(f"{type(error).__name__}: {error}")
 
 
 def _ending(code: int | None) -> str:

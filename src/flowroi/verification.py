@@ -11,6 +11,7 @@ from os import PathLike
 from flowroi.archives import Archive, open_archive
 from flowroi.params import check_integer
 from flowroi.resources import available_cores
+from flowroi.stores import StorePath
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Verification:
 
 
 def verify(
-    path: str | PathLike[str],
+    path: str | PathLike[str] | StorePath,
     *,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -55,7 +56,7 @@ def verify(
 
     Parameters
     ----------
-    path : path
+    path : path or URL
         An archive of ours.
     workers : int, optional
         Threads; all cores by default.

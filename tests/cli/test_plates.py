@@ -93,6 +93,19 @@ def test_one_bad_well_is_partly_done_then_skipped(flow, raw, tmp_path):
     assert "finished without A2_f0" in flow("verify", "out").out
 
 
+@pytest.mark.parametrize("target", ["out", "out.ome.zarr"])
+def test_a_well_that_failed_by_itself_leaves_nothing_in_the_plate(flow, raw, tmp_path, target):
+    break_well(raw)
+    break_well(raw, "B01")
+    assert flow("compress", raw, "-o", target, *QUICK, "--well", "A1").code == 0
+    for well in ("A2", "B1"):
+        assert flow("compress", raw, "-o", target, *QUICK, "--well", well).code == 1
+    assert flow("compress", raw, "-o", target, *QUICK, "--skip-failed").code == 0
+    result = flow("verify", target)
+    assert result.code == 0, result.out
+    assert not (tmp_path / target / "B").exists()
+
+
 def test_nothing_done_is_a_failure(flow, raw):
     for well in ("A01", "A02", "B01"):
         break_well(raw, well)
@@ -161,7 +174,8 @@ def test_several_inputs_one_of_them_a_plate(flow, raw, tmp_path):
 
 
 def test_a_movie_has_no_wells(flow, raw, tmp_path):
-    write_synthetic_plate(tmp_path / "movie", wells=("A1",), frames=3, height=48, width=48, cells=1)
+    plain = "t{time:04}.png"
+    write_synthetic_plate(tmp_path / "movie", wells=("A1",), frames=3, height=48, width=48, cells=1, template=plain)
     for verb in (("compress", *QUICK), ("roi",)):
         result = flow(verb[0], "movie", "-o", "out", *verb[1:], "--well", "A1")
         assert result.code == 2
@@ -224,3 +238,51 @@ def test_the_folder_around_the_output_must_be_there(flow, raw):
     assert result.code == 1
     assert "no such folder" in result.err
     assert "flowroi-plate" not in result.err
+
+
+@pytest.mark.parametrize("options", [("--plate",), ("--pattern", r"(?P<well>A\d\d)_f\d\d_t(?P<time>\d+)")])
+def test_a_plate_of_one_well_goes_the_way_of_all_plates(flow, tmp_path, options):
+    write_synthetic_plate(tmp_path / "raw", wells=("A1",), frames=2, height=48, width=48, cells=1)
+    (summary, position) = flow("inspect", "raw", *options, "--json").objects
+    assert (summary["wells"], position["well"], position["frames"]) == (["A1"], "A1", 2)
+    result = flow("compress", "raw", "-o", "out", "--well", "A1", *options, *QUICK)
+    assert result.code == 0, result.err
+    assert "the command without --well finishes it" in result.err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["A1_f0.ome.tif"]
+    assert flow("compress", "raw", "-o", "out", *options, *QUICK).code == 0
+    assert flow("verify", "out").code == 0
+    assert flow("verify", "out", "--against", "raw", *[o for o in options if o != "--plate"]).code == 0
+    # Without being asked it is a movie, as ever.
+    assert flow("compress", "raw", "-o", "movie.ome.tif", *QUICK).code == 0
+
+
+def test_a_well_asks_for_a_plate(flow, tmp_path):
+    write_synthetic_plate(tmp_path / "raw", wells=("B2",), frames=2, height=48, width=48, cells=1)
+    assert flow("compress", "raw", "-o", "out", "--well", "B2", *QUICK).code == 0
+    assert (tmp_path / "out/B2_f0.ome.tif").is_file()
+    assert flow("roi", "raw", "-o", "masks", "--well", "B2", "--roi-method", "fused").code == 0
+    assert (tmp_path / "masks/B2_f0").is_dir()
+    result = flow("compress", tmp_path / "raw" / "B02_f00_t0000_c0.png", "-o", "x", "--plate", *QUICK)
+    assert result.code == 1
+    assert "expected a plate" in result.err
+
+
+def test_inspect_lists_a_raw_plate(flow, raw, tmp_path):
+    break_well(raw)
+    result = flow("inspect", raw, "--json")
+    assert result.code == 0
+    summary, *positions = result.objects
+    assert (summary["type"], summary["wells"], summary["positions"]) == ("raw-plate", ["A1", "A2", "B1"], 3)
+    assert [(p["type"], p["well"], p["field"], p["frames"], p["height"], p["dtype"]) for p in positions] == [
+        ("position", "A1", 0, 3, 48, "uint8"),
+        ("position", "A2", 0, None, None, None),
+        ("position", "B1", 0, 3, 48, "uint8"),
+    ]
+    assert "A02_f00_t0000_c0.png" in positions[1]["error"]
+    text = flow("inspect", raw).out
+    assert "3 wells, 3 positions" in text
+    assert "B1_f0  3 frames of 48x48 uint8" in text
+    # One of ours that is not finished is none; asked for as a plate, its archives are movies.
+    assert flow("compress", raw, "-o", "out", "--well", "A1", *QUICK).code == 0
+    assert "no plate yet" in flow("inspect", "out").err
+    assert flow("inspect", "out", "--plate", "--json").objects[1]["frames"] == 3

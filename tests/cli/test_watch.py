@@ -57,6 +57,34 @@ def test_usage(flow, incoming, tmp_path):
     assert done.code == 0, done.err
 
 
+def test_the_status_is_told_first(flow, incoming, tmp_path):
+    pytest.importorskip("prometheus_client", reason="no prometheus_client: no status is served")
+    token = tmp_path / "token"
+    options = ("-o", "out", *QUICK, "--frames", "3", "--status", "0", "--status-host", "scope")
+    done = flow("watch", incoming, *options, "--status-token-file", token, "--json")
+    assert done.code == 0, done.err
+    first = done.objects[0]
+    assert (first["type"], first["token_file"]) == ("serving", str(token))
+    assert first["url"].startswith("http://127.0.0.1:")
+    # No log gets the token that a file keeps.
+    assert token.read_text().strip() not in done.out + done.err
+    done = flow("watch", incoming, "-o", "out2", *QUICK, "--frames", "3", "--status", "[::1]:0")
+    assert done.code == 2 or "flowroi: the status is at http://[::1]:" in done.err
+
+
+def test_status_usage(flow, incoming, tmp_path):
+    pytest.importorskip("prometheus_client", reason="no prometheus_client: no status is served")
+    for options, words in (
+        (("--status", "x"), "status is 'x'"),
+        (("--status", "0", "--status-host", "a b"), "status_host is"),
+        (("--status-host", "scope"), "no status is served"),
+        (("--status", "no-such-host.invalid:1"), "cannot be served"),
+    ):
+        done = flow("watch", incoming, "-o", "out", *options, "--idle", "1")
+        assert (done.code, words in done.err) == (2, True), done.err
+        assert [entry.name for entry in tmp_path.iterdir()] == ["incoming"]
+
+
 # A child of a process that ignores SIGINT ignores it, too.
 START = (
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import flowroi.cli; flowroi.cli.main()"

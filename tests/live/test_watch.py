@@ -95,6 +95,30 @@ def test_a_pattern_over_folders(raw, incoming, watcher, tmp_path):
         assert_holds(archive, files[:4])
 
 
+@pytest.mark.parametrize(
+    "folders", [("A1", "WellB02"), ("A/01", "B/2"), ("A1/f0", "A1/f3"), ("B/2/site1", "A/1/site0")]
+)
+def test_folders_of_wells(raw, incoming, watcher, tmp_path, folders):
+    """A plate for `compress` is one here."""
+    running = watcher(incoming, tmp_path / "plate", lossless="all", end_marker="DONE")
+    for folder in folders:
+        (incoming / folder).mkdir(parents=True)
+    for t, file in enumerate(well_files(raw)[:4]):
+        for folder in folders:
+            put(file, incoming / folder, f"img{t}.png")
+    running.wait_for("frame", 8)
+    (incoming / "DONE").touch()
+    report = running.join()
+    assert (report.frames, report.told) == (8, ())
+    (incoming / "DONE").unlink()
+    flowroi.compress(incoming, tmp_path / "other", lossless="all", look_ahead=0)
+    with open_plate_archive(tmp_path / "plate") as live, open_plate_archive(tmp_path / "other") as later:
+        assert live.positions == later.positions
+        for position in later.positions:
+            with live.open(position) as one, later.open(position) as two:
+                assert differences(one.manifest, two.manifest) == []
+
+
 def test_two_folders(raw, incoming, watcher, tmp_path):
     other = tmp_path / "incoming2"
     other.mkdir()

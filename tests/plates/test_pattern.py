@@ -174,7 +174,20 @@ def test_a_plain_folder_stays_a_movie_and_two_wells_are_refused_as_before(tmp_pa
     with pytest.raises(UnsupportedFormatError, match="give --pattern with a group"):
         open_plate(tmp_path / "two")
     assert is_plate(tmp_path / "two", r"(?P<well>A\d)_t(?P<time>\d)")
-    assert not is_plate(tmp_path / "two", r"(?P<well>A1)_t(?P<time>\d)")
+    assert is_plate(tmp_path / "two", r"(?P<well>A1)_t(?P<time>\d)")
+
+
+def test_a_plate_that_is_asked_for_may_have_one_well(tmp_path, check_plate):
+    for t in range(3):
+        write_image(tmp_path / "one" / f"A01_f0_t{t}_c0.png", coordinate_frame("A1", time=t))
+        write_image(tmp_path / "plain" / f"t{t}.png", coordinate_frame("A1", time=t))
+    assert not is_plate(tmp_path / "one")
+    assert is_plate(tmp_path / "one", asked=True)
+    assert is_plate(tmp_path / "one", r"(?P<well>A\d\d)_f0_t(?P<time>\d)")
+    check_plate(open_plate(tmp_path / "one"), range(3))
+    assert not is_plate(tmp_path / "plain", asked=True)
+    with pytest.raises(UnsupportedFormatError, match="no plate"):
+        open_plate(tmp_path / "plain")
 
 
 @pytest.mark.parametrize(

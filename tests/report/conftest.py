@@ -1,6 +1,5 @@
 """A report with a block of every kind, and a real browser to look at it."""
 
-import shutil
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -71,21 +70,6 @@ class Visit:
     said: list = field(default_factory=list)
     requests: list = field(default_factory=list)
     failures: set = field(default_factory=set)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Headless Chromium."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: pages are not looked at")
-    names = ("chromium", "chromium-browser", "google-chrome")
-    executable = next((path for path in map(shutil.which, names) if path), None)
-    if executable is None:
-        pytest.skip(f"no browser ({', '.join(names)}): pages are not looked at; apt-get install chromium")
-    flags = "disable-gpu disable-quic no-first-run disable-background-networking disable-component-update disable-sync"
-    with playwright.sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=executable, args=[f"--{flag}" for flag in flags.split()])
-        yield running
-        running.close()
 
 
 @pytest.fixture

@@ -108,6 +108,14 @@ class Unfinished:
         refuse_existing(self.target, overwrite=self._overwrite)
         if self._refuse is not None:
             self._refuse(self.target)
+        if self._lock is not None and not _is_held(self._lock, self.path):
+            # What is there now is another process's.
+            self.let_go()
+            raise OutputExistsError(
+                "the unfinished output was removed, or exchanged for another, while it was written; nothing was kept: "
+                "look for who did that, and write it again",
+                path=self.path,
+            )
         if not self._overwrite:
             rename_to_new(self.path, self.target)
         elif os.path.lexists(self.target) and (_is_folder(self.target) or _is_folder(self.path)):
@@ -175,7 +183,7 @@ def hold(path: Path, *, folder: bool, keep: bool = False) -> int:
     for _ in range(_MOST_TRIES):
         made = _make(path, folder=folder)
         try:
-            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            handle = _open(path, folder=folder)
         except FileNotFoundError:
             continue
         except OSError as error:
@@ -192,11 +200,11 @@ def hold(path: Path, *, folder: bool, keep: bool = False) -> int:
                     "is still writing it; nothing was written: remove it, if none is",
                     path=path,
                 )
-            with suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(handle), os.lstat(path)):
-                    if made or (keep and stat.S_ISDIR(os.fstat(handle).st_mode) == folder):
-                        return handle
-                    # Nobody holds it: a process that died left it.
+            if _is_held(handle, path):
+                if made or (keep and stat.S_ISDIR(os.fstat(handle).st_mode) == folder):
+                    return handle
+                # Nobody holds it: a process that died left it.
+                with suppress(FileNotFoundError):
                     discard(path)
         except BaseException:
             os.close(handle)
@@ -281,6 +289,15 @@ def _make(path: Path, *, folder: bool) -> bool:
     return True
 
 
+def _open(path: Path, *, folder: bool) -> int:
+    flags = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    if not folder:
+        # NFS locks a file only if it is open for writing.
+        with suppress(IsADirectoryError, PermissionError):
+            return os.open(path, os.O_RDWR | flags)
+    return os.open(path, os.O_RDONLY | flags)
+
+
 def _lock(handle: int, path: Path) -> bool:
     """Lock what is open; False where the file system has no locks."""
     try:
@@ -292,6 +309,14 @@ def _lock(handle: int, path: Path) -> bool:
             raise
         return False
     return True
+
+
+def _is_held(lock: int, path: Path) -> bool:
+    """Whether what stands at a path is what was locked."""
+    try:
+        return os.path.samestat(os.fstat(lock), os.lstat(path))
+    except FileNotFoundError:
+        return False
 
 
 def _busy(path: Path) -> OutputExistsError:

@@ -26,6 +26,7 @@ from flowroi.errors import (
     VerificationError,
 )
 from flowroi.params import Container
+from flowroi.stores import AnyPath
 from flowroi.versions import codec_versions
 
 Frame = npt.NDArray[Any]
@@ -219,7 +220,7 @@ class Archive(ABC):
 
     Attributes
     ----------
-    path : Path
+    path : Path or StorePath
     format : str
         "ome-tiff", "ome-zarr", "ome-zarr-0.4", "jp2", "mkv", "mp4" or "mkv-folder".
     manifest : dict
@@ -233,7 +234,7 @@ class Archive(ABC):
     # Whether `codestream(t)` alone decodes to frame t.
     independent_frames: bool = True
 
-    def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
+    def __init__(self, path: AnyPath, manifest: dict[str, Any]) -> None:
         self.path = path
         self.manifest = manifest
         t, y, x = manifest["shape"]

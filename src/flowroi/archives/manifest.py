@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from flowroi.archives.contents import check_contents
-from flowroi.archives.folder_files import read_regular
+from flowroi.archives.folder_files import is_there, read_regular
 from flowroi.errors import CorruptDataError, UnsupportedFormatError
+from flowroi.stores import AnyPath
 
 FORMAT = "flowroi-archive"
 FORMAT_VERSION = 2
@@ -191,7 +191,7 @@ def _upgraded(manifest: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def read_folder_manifest(folder: Path) -> dict[str, Any]:
+def read_folder_manifest(folder: AnyPath) -> dict[str, Any]:
     """Read the manifest of an archive that is a folder, and the mark that it is complete.
 
     Raises
@@ -202,7 +202,7 @@ def read_folder_manifest(folder: Path) -> dict[str, Any]:
         If it is damaged, or the archive was never finished.
     """
     file = folder / MANIFEST_NAME
-    if not os.path.lexists(file):
+    if not is_there(file):
         raise UnsupportedFormatError(
             f"a folder without {MANIFEST_NAME}, so not an archive of ours: read it as a source", path=folder
         )
@@ -212,10 +212,10 @@ def read_folder_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def check_complete(folder: Path, digest: str) -> None:
+def check_complete(folder: AnyPath, digest: str) -> None:
     """Raise CorruptDataError unless a folder has the mark of a complete archive with this digest."""
     mark = folder / COMPLETE_NAME
-    if not os.path.lexists(mark):
+    if not is_there(mark):
         raise CorruptDataError(
             f"there is no {COMPLETE_NAME}: the archive was not finished, or a file was lost; make it again", path=folder
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from itertools import accumulate
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from flowroi.archives.base import Archive, ArchiveLayout, ArchiveWriter, Mask
 from flowroi.archives.crc32c import CRC_BYTES, without_crc32c
-from flowroi.archives.folder_files import faults_of_files, opened_regular, read_regular
+from flowroi.archives.folder_files import faults_of_files, read_part, read_regular
 from flowroi.archives.label_chunks import decode_mask, encode_mask
 from flowroi.archives.manifest import (
     COMPLETE_NAME,
@@ -24,6 +23,7 @@ from flowroi.archives.ome_zarr_metadata import FRAMES, MASKS, OmeZarrVersion, me
 from flowroi.archives.shard import chunks_per_shard, index_size_bytes, read_chunk
 from flowroi.archives.zarr_chunks import ChunkFiles, ChunkWriter, ShardedChunks, chunk_name, shard_name
 from flowroi.errors import CorruptDataError
+from flowroi.stores import AnyPath
 
 # A mask's file, deflated, is at most a little larger than its pixels.
 _SPARE_BYTES = 1 << 16
@@ -90,7 +90,7 @@ class OmeZarr04Writer(OmeZarrWriter):
 class OmeZarrArchive(Archive):
     """Reads frames where the manifest says that they are, and needs neither zarr nor a shard's index for it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: AnyPath) -> None:
         super().__init__(path, read_folder_manifest(path))
         self.format = self.manifest["archive"]
         self._version: OmeZarrVersion = "0.4" if self.format == "ome-zarr-0.4" else "0.5"
@@ -106,11 +106,7 @@ class OmeZarrArchive(Archive):
         number, place = divmod(t, self._room)
         # By the sizes in the manifest: a damaged index, or a shard that was cut, costs no frame that is still there.
         start = self._starts[t] - self._starts[t - place]
-        with opened_regular(self.path / shard_name(FRAMES, number)) as file:
-            # A manifest may claim any size; only what is there is allocated.
-            there = file.seek(0, os.SEEK_END)
-            file.seek(min(start, there))
-            return file.read(min(size, there))
+        return read_part(self.path / shard_name(FRAMES, number), start, size)
 
     def faults(self) -> Iterator[tuple[str, str]]:
         """Yield files that are missing, not what was written, or of nobody; files of one frame are checked with it."""

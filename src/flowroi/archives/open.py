@@ -10,15 +10,17 @@ from flowroi.archives.base import Archive
 from flowroi.archives.contents import VIDEO_FOLDER
 from flowroi.archives.manifest import MANIFEST_NAME, read_folder_manifest
 from flowroi.errors import CorruptDataError, FlowRoIError, MissingInputError, UnsupportedFormatError
+from flowroi.stores import StorePath, as_path
 
 
-def open_archive(path: str | PathLike[str]) -> Archive:
+def open_archive(path: str | PathLike[str] | StorePath) -> Archive:
     """Open an archive for lazy reading.
 
     Parameters
     ----------
-    path : path
-        An OME-TIFF, MKV or MP4 file, an OME-Zarr image group, or a folder of JP2 or MKV files, that FlowRoI wrote.
+    path : path or URL
+        An OME-TIFF, MKV or MP4 file, an OME-Zarr image group, or a folder of JP2 or MKV files, that FlowRoI wrote. Of
+        the URL of a store an OME-Zarr image group.
 
     Returns
     -------
@@ -30,7 +32,9 @@ def open_archive(path: str | PathLike[str]) -> Archive:
     MissingInputError, UnsupportedFormatError, CorruptDataError
         If there is no such path, it is no archive of ours, or its manifest is damaged.
     """
-    place = Path(path)
+    place = as_path(path)
+    if isinstance(place, StorePath):
+        return _open_in_store(place)
     if not os.path.lexists(place):
         raise MissingInputError("no such file or folder", path=place)
     if place.is_dir():
@@ -46,7 +50,7 @@ def open_archive(path: str | PathLike[str]) -> Archive:
 
 def _open_folder(place: Path) -> Archive:
     if not os.path.lexists(place / MANIFEST_NAME):
-        _refuse_unfinished_plate(place)
+        refuse_unfinished_plate(place)
     kind = read_folder_manifest(place)["archive"]
     if kind == "jp2":
         from flowroi.archives.jp2_folder import Jp2FolderArchive
@@ -63,7 +67,18 @@ def _open_folder(place: Path) -> Archive:
     raise CorruptDataError(f"the manifest is that of a {kind!r}, which is no folder", path=place)
 
 
-def _refuse_unfinished_plate(place: Path) -> None:
+def _open_in_store(place: StorePath) -> Archive:
+    from flowroi.archives.ome_zarr import OmeZarrArchive
+
+    kind = read_folder_manifest(place)["archive"]
+    if kind not in ("ome-zarr", "ome-zarr-0.4"):
+        raise UnsupportedFormatError(
+            f"an archive of the format {kind!r}; of a store only OME-Zarr is read: copy it to this machine", path=place
+        )
+    return OmeZarrArchive(place)
+
+
+def refuse_unfinished_plate(place: Path) -> None:
     """Raise UnsupportedFormatError for a folder without a record that holds archives named as those of a plate."""
     from flowroi.plates.storage import archives_in
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from flowroi.archives.folder_files import names_within, read_regular
 from flowroi.archives.manifest import COMPLETE_NAME, FORMAT, MANIFEST_NAME, parse
 from flowroi.errors import FlowRoIError, OutputExistsError, printable
+from flowroi.stores import AnyPath
 
 # What archives of ours have in their folders, for one whose manifest is damaged; a star stands for any folders between.
-_NAMES = (
+NAMES = (
     MANIFEST_NAME,
     COMPLETE_NAME,
     "*.jp2",
@@ -25,12 +26,12 @@ _NAMES = (
 _LARGEST_BYTES = 1 << 30
 
 
-def refuse_foreign(target: Path) -> None:
+def refuse_foreign(target: AnyPath) -> None:
     """Raise OutputExistsError if a folder that is to be replaced holds anything that no archive of ours has.
 
     A file, an empty folder, and nothing at all pass.
     """
-    if target.is_symlink() or not target.is_dir():
+    if isinstance(target, Path) and (target.is_symlink() or not target.is_dir()):
         return
     names = list(names_within(target))
     if not names:
@@ -39,7 +40,7 @@ def refuse_foreign(target: Path) -> None:
     if own is not None:
         foreign = next((n for n in names if n not in own), None)
     else:
-        foreign = next((n for n in names if not any(fnmatchcase(n, pattern) for pattern in _NAMES)), None)
+        foreign = next((n for n in names if not any(fnmatchcase(n, pattern) for pattern in NAMES)), None)
         if foreign is None and not _has_our_manifest(target):
             foreign = names[0]
     if foreign is not None:
@@ -50,7 +51,7 @@ def refuse_foreign(target: Path) -> None:
         )
 
 
-def _names_in_manifest(folder: Path) -> set[str] | None:
+def _names_in_manifest(folder: AnyPath) -> set[str] | None:
     """Return the names of all files that an archive's manifest tells; None where it is damaged, or not there."""
     file = folder / MANIFEST_NAME
     try:
@@ -68,7 +69,7 @@ def _names_in_manifest(folder: Path) -> set[str] | None:
     return names
 
 
-def _has_our_manifest(folder: Path) -> bool:
+def _has_our_manifest(folder: AnyPath) -> bool:
     try:
         return f'"format":"{FORMAT}"'.encode() in read_regular(folder / MANIFEST_NAME, _LARGEST_BYTES)
     except FlowRoIError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
@@ -12,10 +11,11 @@ from flowroi.archives.base import Archive
 from flowroi.archives.folder_files import digest_of_regular
 from flowroi.archives.manifest import COMPLETE_NAME
 from flowroi.archives.open import open_archive
-from flowroi.errors import CorruptDataError, FlowRoIError, InvalidParameterError, MissingInputError
+from flowroi.errors import CorruptDataError, FlowRoIError, InvalidParameterError, MissingInputError, StoreError
 from flowroi.plates.base import Position, some_positions
 from flowroi.plates.record import RECORD_NAME, is_record_there, positions_of, read_record
 from flowroi.plates.storage import PlateFormat, folders_of
+from flowroi.stores import AnyPath, StorePath, as_path
 
 
 class PlateArchive:
@@ -23,7 +23,7 @@ class PlateArchive:
 
     Attributes
     ----------
-    path : Path
+    path : Path or StorePath
     record : dict
         What `plate.json` says.
     format : str
@@ -32,7 +32,7 @@ class PlateArchive:
         Of the plate.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: AnyPath) -> None:
         self.path = path
         self.record: dict[str, Any] = read_record(path)
         self.format: PlateFormat = self.record["archive"]
@@ -55,7 +55,7 @@ class PlateArchive:
     def __iter__(self) -> Iterator[Position]:
         return iter(self._entries)
 
-    def place(self, position: Position) -> Path:
+    def place(self, position: Position) -> AnyPath:
         """Return where a position's archive is; raises InvalidParameterError if the plate has no such position."""
         if position not in self._entries:
             raise InvalidParameterError(
@@ -74,7 +74,7 @@ class PlateArchive:
             As `open_archive`; CorruptDataError, too, if it is not the archive that belongs to the plate.
         """
         place = self.place(position)
-        if place.resolve() != self.path.resolve().joinpath(*place.relative_to(self.path).parts):
+        if place.resolve() != self.path.resolve().joinpath(*self._entries[position]["path"].split("/")):
             raise CorruptDataError("is reached through a link, which no plate of ours has", path=place)
         archive = open_archive(place)
         if archive.manifest["digest"] != self._entries[position]["digest"]:
@@ -112,8 +112,12 @@ class PlateArchive:
                 yield entry["path"], error.message
 
     def _strays(self, folder: str, known: set[str]) -> Iterator[tuple[str, str]]:
+        if isinstance(self.path, StorePath) and not self.path.lists:
+            return
         try:
-            names = sorted(os.listdir(self.path / folder))  # noqa: PTH208 - names only
+            names = sorted(path.name for path in (self.path / folder).iterdir())
+        except StoreError:
+            raise
         except OSError as error:
             yield folder, f"cannot be read ({error.strerror})"
             return
@@ -132,12 +136,13 @@ class PlateArchive:
         self.close()
 
 
-def is_plate_archive(path: str | PathLike[str]) -> bool:
-    """Whether a path is a plate that FlowRoI compressed, intact or not."""
-    return Path(path).is_dir() and is_record_there(Path(path))
+def is_plate_archive(path: str | PathLike[str] | StorePath) -> bool:
+    """Whether a path, or a URL, is a plate that FlowRoI compressed, intact or not."""
+    place = as_path(path)
+    return (isinstance(place, StorePath) or place.is_dir()) and is_record_there(place)
 
 
-def open_plate_archive(path: str | PathLike[str]) -> PlateArchive:
+def open_plate_archive(path: str | PathLike[str] | StorePath) -> PlateArchive:
     """Open a compressed plate for lazy reading.
 
     Raises
@@ -149,7 +154,7 @@ def open_plate_archive(path: str | PathLike[str]) -> PlateArchive:
     CorruptDataError
         If its record is damaged, or it was not finished.
     """
-    place = Path(path)
-    if not place.is_dir():
+    place = as_path(path)
+    if isinstance(place, Path) and not place.is_dir():
         raise MissingInputError("there is no such folder; expected a compressed plate", path=place)
     return PlateArchive(place)

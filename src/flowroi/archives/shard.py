@@ -14,6 +14,7 @@ from pathlib import Path
 from flowroi.archives.crc32c import CRC_BYTES, with_crc32c, without_crc32c
 from flowroi.archives.folder_files import opened_regular
 from flowroi.errors import CorruptDataError, InvalidParameterError
+from flowroi.stores import AnyPath
 
 # At 8 s from frame to frame about an hour.
 MOST_CHUNKS = 512
@@ -99,12 +100,12 @@ class ShardWriter:
         self.size_bytes += len(data)
 
 
-def read_chunk(path: Path, place: int, room: int) -> bytes:
+def read_chunk(path: AnyPath, place: int, room: int) -> bytes:
     """Return one chunk of a shard.
 
     Parameters
     ----------
-    path : Path
+    path : Path or StorePath
     place : int
         Of the chunk within the shard, from 0.
     room : int

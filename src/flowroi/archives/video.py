@@ -31,6 +31,7 @@ class VideoArchive(Archive):
     independent_frames = False
 
     def __init__(self, path: Path, expected: str | None = None) -> None:
+        self._place = path
         expected = expected or (VIDEO_FOLDER if path.is_dir() else path.suffix.lower()[1:])
         self._muxer = MUXERS.get(f".{expected}", "matroska")
         if expected == VIDEO_FOLDER:
@@ -108,7 +109,7 @@ class VideoArchive(Archive):
             if self.manifest["format_version"] > 1:
                 known[COMPLETE_NAME] = None
             yield from faults_of_files(self.path, known)
-        elif (self._movie_bytes, digest_of_file(self.path, self._movie_bytes)) != (
+        elif (self._movie_bytes, digest_of_file(self._place, self._movie_bytes)) != (
             files[0]["size_bytes"],
             files[0]["sha256"],
         ):
@@ -145,7 +146,7 @@ class VideoArchive(Archive):
 
     def _path_of(self, number: int) -> Path:
         known = self.manifest["files"][number]
-        return self.path / known["name"] if self.format == VIDEO_FOLDER else self.path
+        return self._place / known["name"] if self.format == VIDEO_FOLDER else self._place
 
     def _place_of(self, t: int) -> tuple[int, int]:
         """Return the first frame of the file that holds a frame, and the frame's place in it."""

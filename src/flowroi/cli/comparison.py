@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowroi.cli import DONE, NOT_VERIFIED
@@ -12,11 +11,12 @@ from flowroi.cli.output import Output, shown
 if TYPE_CHECKING:
     from flowroi.comparison import Comparison
     from flowroi.plates.comparison import PlateComparison
+    from flowroi.stores import AnyPath
 
 
 def tell_comparison(
-    path: Path,
-    against: Path,
+    path: AnyPath,
+    against: AnyPath,
     out: Output,
     pattern: str | None,
     channel: int | None,
@@ -86,18 +86,18 @@ def _tell_plate(found: PlateComparison, out: Output) -> None:
     out.result("plate-comparison", data, "\n".join([head, *lines, *_listed(found.safe, found.kept)]))
 
 
-def _head(against: str, archive: str, safe: tuple[Path, ...], kept: tuple[tuple[Path, str], ...]) -> str:
+def _head(against: str, archive: str, safe: tuple[AnyPath, ...], kept: tuple[tuple[AnyPath, str], ...]) -> str:
     return (
         f"{shown(against)}: of {len(safe) + len(kept)} files {len(safe)} are, byte for byte, what {shown(archive)} was "
         "made of, with every frame sound in it; FlowRoI deletes nothing"
     )
 
 
-def _listed(safe: Iterable[Path], kept: Iterable[tuple[Path, str]]) -> list[str]:
+def _listed(safe: Iterable[AnyPath], kept: Iterable[tuple[AnyPath, str]]) -> list[str]:
     return [f"  keep {shown(file)}: {why}" for file, why in kept] + [f"  safe {shown(file)}" for file in safe]
 
 
-def _files(safe: Iterable[Path], kept: Iterable[tuple[Path, str]]) -> dict[str, Any]:
+def _files(safe: Iterable[AnyPath], kept: Iterable[tuple[AnyPath, str]]) -> dict[str, Any]:
     return {
         "safe": [str(file) for file in safe],
         "kept": [{"file": str(file), "reason": why} for file, why in kept],

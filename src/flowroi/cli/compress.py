@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,23 +14,25 @@ from flowroi.cli.output import Output, shown, size_text
 from flowroi.errors import FlowRoIError, InvalidParameterError
 from flowroi.limits import DEFAULT_MAX_PIXELS
 from flowroi.params import EncodeParams, RoiParams
+from flowroi.stores import AnyPath, StorePath
+
+if TYPE_CHECKING:
+    from flowroi.cluster import Cluster
+    from flowroi.plates.report import PlateReport
+    from flowroi.report.compression import CompressionReport
 
 _ENCODE = EncodeParams(rate=40)
 _ROI = RoiParams()
-_NOT_FOR_THE_LIBRARY = ("context", "inputs", "output", "config", "as_json", "well")
+_NOT_FOR_THE_LIBRARY = (
+    *("context", "inputs", "output", "config", "as_json", "well"),
+    *("cluster", "slurm", "cluster_patience"),
+)
 
 
 def compress(
     context: typer.Context,
     inputs: options.Inputs,
-    output: Annotated[
-        Path,
-        typer.Option(
-            "--output",
-            "-o",
-            help="NAME.ome.tif, .ome.zarr, .mkv, .mp4, a folder; of a plate .ome.zarr, a folder; of several a folder.",
-        ),
-    ],
+    output: options.Output,
     rate: Annotated[
         float | None,
         typer.Option(help="Compression rate: raw bytes over encoded bytes, > 1."),
@@ -93,11 +97,16 @@ def compress(
     measure: Annotated[bool, typer.Option("--measure", help="Report the PSNR inside the encoder's own RoI.")] = False,
     pattern: options.Pattern = None,
     channel: options.Channel = None,
+    plate: options.Plate = False,
     well: options.Wells = None,
     skip_failed: Annotated[
         bool, typer.Option("--skip-failed", help="Of a plate: finish it without positions that cannot be compressed.")
     ] = False,
+    cluster: options.ClusterAddress = None,
+    slurm: options.SlurmFile = None,
+    cluster_patience: options.ClusterPatience = None,
     max_pixels: options.MaxPixels = DEFAULT_MAX_PIXELS,
+    scratch: options.Scratch = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Predict size and time from a sample of frames; write nothing.")
     ] = False,
@@ -110,27 +119,52 @@ def compress(
     settings["wells"] = tuple(well or ())
     options.drop_overruled_targets(context, settings)
     out = Output(as_json=as_json)
-    if len(inputs) == 1:
-        code = _compress_one(inputs[0], output, settings, out)
-        if code:
-            raise typer.Exit(code)
-    else:
-        _compress_many(inputs, output, settings, out)
+    with _cluster(cluster, slurm, cluster_patience, out, dry_run=dry_run) as connected:
+        if len(inputs) == 1:
+            code = _compress_one(inputs[0], output, settings, out, connected)
+        else:
+            code = _compress_many(inputs, output, settings, out, connected)
+    if code:
+        raise typer.Exit(code)
 
 
-def _compress_one(path: Path, target: Path, settings: dict[str, Any], out: Output) -> int:
+@contextmanager
+def _cluster(
+    address: str | None, slurm: Path | None, patience_s: float | None, out: Output, *, dry_run: bool
+) -> Iterator[Cluster | None]:
+    """Yield the cluster that is asked for; None where there is none, or none is needed."""
+    if address is None and slurm is None and patience_s is not None:
+        raise InvalidParameterError("cluster_patience is given without a cluster; name one, or leave it out")
+    if dry_run or (address is None and slurm is None):
+        yield None
+        return
+    from flowroi.cluster import connect
+
+    with connect(address, slurm=slurm, patience_s=patience_s, tell=out.message) as cluster:
+        yield cluster
+
+
+def _compress_one(
+    path: AnyPath, target: AnyPath, settings: dict[str, Any], out: Output, cluster: Cluster | None
+) -> int:
     """Compress a movie or a plate, and return the exit code: only a plate can be partly done."""
     from flowroi.compression import compress as run
-    from flowroi.report.compression import CompressionReport
 
     try:
         with out.progress(path.name) as progress:
-            report = run(path, target, progress=progress, **settings)
+            report = (run if cluster is None else cluster.compress)(path, target, progress=progress, **settings)
     except KeyboardInterrupt as interrupt:
         # Told here, as not every release of typer hands it on.
         out.notes(interrupt)
         interrupt.__notes__ = []
         raise
+    return _tell(report, path, target, out)
+
+
+def _tell(report: CompressionReport | PlateReport, path: AnyPath, target: AnyPath, out: Output) -> int:
+    """Print what came of an input, and return the exit code."""
+    from flowroi.report.compression import CompressionReport
+
     if not isinstance(report, CompressionReport):
         from flowroi.cli.plates import tell_compressed
 
@@ -159,47 +193,81 @@ def _compress_one(path: Path, target: Path, settings: dict[str, Any], out: Outpu
     return DONE
 
 
-def _compress_many(inputs: list[Path], folder: Path, settings: dict[str, Any], out: Output) -> None:
+def _compress_many(
+    inputs: list[AnyPath], folder: AnyPath, settings: dict[str, Any], out: Output, cluster: Cluster | None
+) -> int:
     """Compress each movie or plate into its own archive in `folder`; one that fails does not stop the others."""
     from flowroi.job import parse_options
     from flowroi.output import refuse_inside
 
     parse_options(settings)
+    if isinstance(folder, StorePath):
+        # Nothing else is written to a store.
+        settings = {**settings, "format": settings["format"] or "ome-zarr"}
     names = [_archive_name(path, settings) for path in inputs]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise InvalidParameterError(f"several inputs would become {twice[0]!r}; compress them one by one")
     refuse_inside(folder, inputs)
-    made = not folder.exists()
-    if made:
+    made = isinstance(folder, Path) and not folder.exists()
+    if isinstance(folder, Path) and made:
         folder.mkdir()
-    failed = partly = 0
+    codes: list[int] = []
+    pairs = [(path, folder / name) for path, name in zip(inputs, names, strict=True)]
     try:
-        for path, name in zip(inputs, names, strict=True):
+        left = pairs
+        if cluster is not None:
+            codes, left = _compress_movies(pairs, settings, out, cluster)
+        for path, target in left:
             try:
-                code = _compress_one(path, folder / name, settings, out)
-                partly += code == PARTLY
-                failed += code == FAILED
+                codes.append(_compress_one(path, target, settings, out, cluster))
             except (FlowRoIError, OSError) as error:
-                out.error(error, 1)
-                failed += 1
+                out.error(error, FAILED)
+                codes.append(FAILED)
     finally:
-        if made and not any(folder.iterdir()):
+        if isinstance(folder, Path) and made and not any(folder.iterdir()):
             folder.rmdir()
+    failed, partly = codes.count(FAILED), codes.count(PARTLY)
     done = len(inputs) - failed - partly
     text = f"{done} of {len(inputs)} inputs done"
     text += f", {partly} of them partly" if partly else ""
     out.message(text + (f", {failed} failed: see above" if failed else ""))
-    if failed or partly:
-        raise typer.Exit(PARTLY if done or partly else FAILED)
+    return (PARTLY if done or partly else FAILED) if failed or partly else DONE
 
 
-def _archive_name(path: Path, settings: dict[str, Any]) -> str:
-    from flowroi.plates import is_plate
+def _compress_movies(
+    pairs: list[tuple[AnyPath, AnyPath]], settings: dict[str, Any], out: Output, cluster: Cluster
+) -> tuple[list[int], list[tuple[AnyPath, AnyPath]]]:
+    """Compress all movies at once on a cluster; return their exit codes, and the plates, which are still to be done."""
+    from flowroi.compression import taken_for_plate
+    from flowroi.job import parse_options
+
+    job = parse_options(settings).job
+    plates = [pair for pair in pairs if taken_for_plate(pair[0], job)]
+    movies = [pair for pair in pairs if pair not in plates]
+    codes = []
+    with (
+        out.progress(f"{len(movies)} movies") as progress,
+        closing(cluster.compress_movies(movies, progress=progress, **settings)) as answers,
+    ):
+        for number, answer in answers:
+            if isinstance(answer, FlowRoIError | OSError):
+                out.error(answer, FAILED)
+                codes.append(FAILED)
+            elif isinstance(answer, Exception):
+                raise answer
+            else:
+                codes.append(_tell(answer, *movies[number], out))
+    return codes, plates
+
+
+def _archive_name(path: AnyPath, settings: dict[str, Any]) -> str:
+    from flowroi.compression import taken_for_plate
+    from flowroi.job import parse_options
 
     archive_format, codec = settings["format"], settings["codec"]
     stem = path.resolve().name if path.is_dir() else path.name.removesuffix(path.suffix).removesuffix(".ome")
-    if is_plate(path, settings["pattern"]):
+    if taken_for_plate(path, parse_options(settings).job):
         stem = stem.removesuffix(".zarr").removesuffix(".ome")
         return f"{stem}.ome.zarr" if (archive_format or "").startswith("ome-zarr") else stem
     if codec != "jpeg2000":

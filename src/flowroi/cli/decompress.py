@@ -11,12 +11,13 @@ import typer
 from flowroi.cli import options
 from flowroi.cli.output import Output, shown, size_text
 from flowroi.errors import InvalidParameterError
+from flowroi.stores.url import refuse_half_url
 
 _FOR = "h4tracks"
 
 
 def decompress(
-    archive: Annotated[Path, typer.Argument(help="An archive, or a plate, that FlowRoI wrote.")],
+    archive: options.Archive,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="NAME.ome.tif, NAME.ome.zarr, or a folder: PNG; of a plate TIFF.")
     ],
@@ -47,6 +48,7 @@ def decompress(
     from flowroi.report.compression import size_on_disk
 
     out = Output(as_json=as_json)
+    refuse_half_url(str(output))
     if for_program not in (None, _FOR):
         raise InvalidParameterError(f"for is {for_program!r}; expected {_FOR}")
     if for_program is not None and format is not None:

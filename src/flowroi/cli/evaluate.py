@@ -72,7 +72,7 @@ def evaluate(
         "overwrite": overwrite,
         "command": ["flowroi", *sys.argv[1:]],
     }
-    if is_plate(source, pattern):
+    if is_plate(source, pattern, asked=bool(well)):
         from flowroi.cli.plate_evaluation import evaluate_plate
 
         code = evaluate_plate(source, archives, output, reading, frames, tuple(well or ()), asked, out)

@@ -3,35 +3,55 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from flowroi.cli import options
 from flowroi.cli.output import Output, shown, size_text
+from flowroi.limits import DEFAULT_MAX_PIXELS
+from flowroi.stores import AnyPath, StorePath
 
 
 def inspect(
-    archive: Annotated[Path, typer.Argument(help="An archive, or a plate, that FlowRoI wrote.")],
+    archive: Annotated[
+        Any,
+        typer.Argument(
+            metavar="ARCHIVE", help="An archive or a plate that FlowRoI wrote, or a raw plate.", parser=options.place
+        ),
+    ],
     frames: Annotated[bool, typer.Option("--frames", help="List every frame, too.")] = False,
+    pattern: options.Pattern = None,
+    channel: options.Channel = None,
+    plate: options.Plate = False,
+    max_pixels: options.MaxPixels = DEFAULT_MAX_PIXELS,
     as_json: options.Json = False,
 ) -> None:
-    """Show what an archive holds, how it was made, and from what."""
+    """Show what an archive holds, how it was made, and from what; of a raw plate its wells, fields and their sizes."""
     from flowroi.archives import open_archive
     from flowroi.archives.plate import is_plate_archive, open_plate_archive
+    from flowroi.cli import plates
     from flowroi.report.compression import size_on_disk
 
     if is_plate_archive(archive):
-        from flowroi.cli import plates
-
         plates.inspect(open_plate_archive(archive), Output(as_json=as_json))
+        return
+    if plate or _is_raw_plate(archive, pattern):
+        from flowroi.plates import open_plate
+
+        raw = open_plate(archive, pattern=pattern, channel=channel, max_pixels=max_pixels)
+        plates.inspect_raw(raw, Output(as_json=as_json))
         return
     with open_archive(archive) as opened:
         manifest, raw = opened.manifest, math.prod(opened.shape) * opened.dtype.itemsize
     records = manifest["frames"]
     sizes = [record["size_bytes"] for record in records]
-    file_bytes = size_on_disk(archive)
+    if isinstance(archive, StorePath) and not archive.lists:
+        from flowroi.stores.upload import files_of
+
+        file_bytes = sum(size for size, _ in files_of(manifest).values())
+    else:
+        file_bytes = size_on_disk(archive)
     summary: dict[str, Any] = {
         "archive": str(archive),
         "file_bytes": file_bytes,
@@ -47,6 +67,19 @@ def inspect(
         for t, record in enumerate(records):
             line = f"{t:>6}  {shown(record['name'])}  {record['size_bytes']:>9} B  sha256 {record['sha256']}"
             out.result("frame", {"index": t, **record}, line)
+
+
+def _is_raw_plate(path: AnyPath, pattern: str | None) -> bool:
+    """Whether a path is a plate that somebody else made; one of ours that was not finished is refused."""
+    from flowroi.archives.open import refuse_unfinished_plate
+    from flowroi.plates import is_plate
+
+    if not is_plate(path, pattern):
+        return False
+    # In a store an unfinished plate has no metadata of one.
+    if not isinstance(path, StorePath):
+        refuse_unfinished_plate(path)
+    return True
 
 
 def _text(summary: dict[str, Any], manifest: dict[str, Any], sizes: list[int]) -> str:

@@ -9,6 +9,7 @@ import typer
 
 from flowroi.errors import InvalidParameterError
 from flowroi.params import TARGETS, RoiParams
+from flowroi.stores import AnyPath, as_path
 
 if TYPE_CHECKING:
     from flowroi import segmenters
@@ -75,6 +76,11 @@ def _share(text: str | float) -> float | str:
         return str(text)
 
 
+def place(text: str | Path) -> AnyPath:
+    """Return a path, or a place in a store where a URL is given."""
+    return as_path(text)
+
+
 def _whole(text: Any) -> Any:
     """Return a whole number likewise; a file may hold a number already."""
     try:
@@ -84,7 +90,41 @@ def _whole(text: Any) -> Any:
 
 
 Inputs = Annotated[
-    list[Path], typer.Argument(metavar="INPUT", help="Movies (folders, TIFF, video, .npy) or plates of movies.")
+    list[Any],
+    typer.Argument(
+        metavar="INPUT",
+        help="Movies (folders, TIFF, video, .npy) or plates of movies; URLs of OME-Zarr.",
+        parser=place,
+    ),
+]
+Archive = Annotated[
+    Any, typer.Argument(metavar="ARCHIVE", help="An archive, or a plate, that FlowRoI wrote.", parser=place)
+]
+Archives = Annotated[
+    list[Any], typer.Argument(metavar="ARCHIVE", help="Archives or plates that FlowRoI wrote.", parser=place)
+]
+Against = Annotated[
+    Any,
+    typer.Option(
+        metavar="RAW", help="The raw data: compare, and list the files that a person may delete.", parser=place
+    ),
+]
+Output = Annotated[
+    Any,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="OUT",
+        help="NAME.ome.tif, .ome.zarr, .mkv, .mp4, a folder; of a plate .ome.zarr, a folder; of several a folder. "
+        "A URL of a store: NAME.ome.zarr.",
+        parser=place,
+    ),
+]
+Scratch = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="For what is on its way to or from a store; the system's temporary folder by default."
+    ),
 ]
 Config = Annotated[
     Path | None,
@@ -95,6 +135,25 @@ Config = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
 Workers = Annotated[int | None, typer.Option(help="Cores to use; all by default. They do not change the output.")]
+ClusterAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        help="Run on a cluster of Dask: tcp://HOST:PORT, tls://HOST:PORT, or the scheduler file; --workers is then the "
+        "most threads in use.",
+        metavar="ADDRESS",
+    ),
+]
+SlurmFile = Annotated[
+    Path | None, typer.Option("--slurm", help="Run in jobs of SLURM, as this TOML file says.", metavar="FILE")
+]
+ClusterPatience = Annotated[
+    float | None,
+    typer.Option(
+        help="How long a scheduler, or all workers, may be away, s; 300 by default, and a day with --slurm.",
+        metavar="SECONDS",
+    ),
+]
 Pattern = Annotated[
     str | None,
     typer.Option(
@@ -106,6 +165,9 @@ Wells = Annotated[
     typer.Option(
         help="Of a plate: only this well (A1, A/1) or field of it (A/1/0); may be given again.", metavar="WELL"
     ),
+]
+Plate = Annotated[
+    bool, typer.Option("--plate", help="The input is a plate, even if the names of its images tell only one position.")
 ]
 Channel = Annotated[int | None, typer.Option(help="Which channel to read where there are several, from 0.")]
 MaxPixels = Annotated[

@@ -8,9 +8,12 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flowroi.errors import FlowRoIError, printable
+from flowroi.errors import FlowRoIError, StoreError, printable
+
+if TYPE_CHECKING:
+    from flowroi.stores import StorePath
 
 
 class Output:
@@ -69,7 +72,7 @@ class Output:
             yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def shown(path: str | os.PathLike[str]) -> str:
+def shown(path: str | os.PathLike[str] | StorePath) -> str:
     r"""Return a path for a line of text: what would break the line or steer the terminal is escaped.
 
     Examples
@@ -77,7 +80,7 @@ def shown(path: str | os.PathLike[str]) -> str:
     >>> shown("a\nb")
     'a\\nb'
     """
-    return printable(os.fspath(path))
+    return printable(str(path))
 
 
 def describe(error: Exception) -> str:
@@ -86,6 +89,8 @@ def describe(error: Exception) -> str:
         return str(error)
     if hasattr(error, "format_message"):
         return str(error.format_message())
+    if isinstance(error, StoreError):
+        return str(error)
     if isinstance(error, OSError):
         where = f"{os.fsdecode(error.filename)}: " if error.filename else ""
         return f"{where}{error.strerror or error}; nothing incomplete was left behind"

@@ -16,13 +16,14 @@ _MOST_OUTLIERS = 10
 if TYPE_CHECKING:
     from flowroi.archives.plate import PlateArchive
     from flowroi.params import RoiParams
-    from flowroi.plates import Position
+    from flowroi.plates import Plate, Position
     from flowroi.plates.report import PlateReport
     from flowroi.segmentation import SegmentationReport
     from flowroi.segmenters import Segmenter
+    from flowroi.stores import AnyPath
 
 
-def tell_compressed(report: PlateReport, source: Path, target: Path, out: Output) -> int:
+def tell_compressed(report: PlateReport, source: AnyPath, target: AnyPath, out: Output) -> int:
     """Print what came of compressing a plate, and return the exit code."""
     for warning in report.warnings:
         out.warn(f"{source}: {warning}")
@@ -34,9 +35,12 @@ def tell_compressed(report: PlateReport, source: Path, target: Path, out: Output
     out.result(report.kind, report.summary(), "\n".join([_head(report, source, target), *lines]))
     if report.kept_in is not None:
         missing = len(report.failed) + len(report.remaining)
+        where = f"the plate is not finished: {len(report.done)} positions are in {report.kept_in}"
+        if not missing:
+            out.message(f"{where}, none is missing; the command without --well finishes it")
+            return code
         out.message(
-            f"the plate is not finished: {len(report.done)} positions are in {report.kept_in}, {missing} are missing; "
-            "the same command goes on from there"
+            f"{where}, {missing} are missing; the same command goes on from there"
             + (", and without --well it finishes the plate" if report.remaining else "")
             + (", or with --skip-failed finishes it without those that failed" if report.failed else "")
         )
@@ -157,7 +161,7 @@ def export(plate: PlateArchive, target: Path, out: Output, **options: Any) -> in
     return code
 
 
-def verify(path: Path, workers: int | None, out: Output) -> int:
+def verify(path: AnyPath, workers: int | None, out: Output) -> int:
     """Verify a plate, print what is wrong with it, and return the exit code."""
     from flowroi.plates.verification import verify_plate
 
@@ -217,7 +221,38 @@ def inspect(plate: PlateArchive, out: Output) -> None:
         out.result("position", entry, line)
 
 
-def _head(report: PlateReport, source: Path, target: Path) -> str:
+def inspect_raw(plate: Plate, out: Output) -> None:
+    """Print what a raw plate holds, a line a position; one that cannot be opened is listed with the reason."""
+    from flowroi.plates.overview import overview
+
+    entries = overview(plate)
+    for warning in plate.warnings:
+        out.warn(f"{plate.path}: {warning}")
+    data = {
+        "source": str(plate.path),
+        "name": plate.name,
+        "wells": list(plate.wells),
+        "positions": len(plate),
+        "warnings": list(plate.warnings),
+    }
+    text = f"{shown(plate.path)}: a raw plate of {len(plate.wells)} wells, {len(plate)} positions"
+    out.result("raw-plate", data, text)
+    for entry in entries:
+        frames, height, width = entry.shape or (None, None, None)
+        data = {
+            **place_data(entry.position),
+            "path": None if entry.path is None else str(entry.path),
+            "frames": frames,
+            "height": height,
+            "width": width,
+            "dtype": entry.dtype,
+            "error": None if entry.error is None else str(entry.error),
+        }
+        told = str(entry.error) if entry.error else f"{frames} frames of {height}x{width} {entry.dtype}"
+        out.result("position", data, f"{entry.position!s:>10}  {told}")
+
+
+def _head(report: PlateReport, source: AnyPath, target: AnyPath) -> str:
     if report.unchanged:
         return (
             f"{shown(target)} is there already, made by these settings from {shown(source)}, and intact: "

@@ -52,7 +52,7 @@ def roi(
     from flowroi.plates import is_plate
 
     out = Output(as_json=as_json)
-    if is_plate(source, pattern):
+    if is_plate(source, pattern, asked=bool(well)):
         from flowroi.cli.plates import save_roi as save_roi_of_plate
 
         code = save_roi_of_plate(source, output, params, given, out)

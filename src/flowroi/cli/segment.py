@@ -41,7 +41,7 @@ def segment(
 
     out = Output(as_json=as_json)
     opened = open_segmenter(segmenter, weights=weights, diameter_px=diameter_px, gpu=gpu)
-    if is_plate(source, pattern):
+    if is_plate(source, pattern, asked=bool(well)):
         from flowroi.cli.plates import save_labels as save_labels_of_plate
 
         reading: dict[str, Any] = {"pattern": pattern, "channel": channel, "max_pixels": max_pixels}

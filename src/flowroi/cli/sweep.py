@@ -66,7 +66,7 @@ def sweep(
     axes = parse_grid(grid, fixed) if grid else None
     finder = options.chosen_segmenter(segmenter, weights=weights, diameter_px=diameter_px, gpu=gpu)
     plate = None
-    if is_plate(source, pattern):
+    if is_plate(source, pattern, asked=bool(well)):
         plate = open_plate(source, pattern=pattern, channel=channel, max_pixels=max_pixels)
         for warning in plate.warnings:
             out.warn(f"{source}: {warning}")

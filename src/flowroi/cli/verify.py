@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -13,14 +12,13 @@ from flowroi.errors import InvalidParameterError
 from flowroi.limits import DEFAULT_MAX_PIXELS
 
 if TYPE_CHECKING:
+    from flowroi.stores import AnyPath
     from flowroi.verification import Verification
 
 
 def verify(
-    archives: Annotated[list[Path], typer.Argument(metavar="ARCHIVE", help="Archives or plates that FlowRoI wrote.")],
-    against: Annotated[
-        Path | None, typer.Option(help="The raw data: compare, and list the files that a person may delete.")
-    ] = None,
+    archives: options.Archives,
+    against: options.Against = None,
     pattern: options.Pattern = None,
     channel: options.Channel = None,
     max_pixels: options.MaxPixels = DEFAULT_MAX_PIXELS,
@@ -67,7 +65,7 @@ def verify(
         raise typer.Exit(worst)
 
 
-def tell_verification(found: Verification, path: Path, out: Output) -> None:
+def tell_verification(found: Verification, path: AnyPath, out: Output) -> None:
     """Print what was found in an archive."""
     faults = [{"frame": f.frame, "name": f.name, "message": f.message} for f in found.faults]
     bad = len(found.bad_frames)

@@ -16,20 +16,6 @@ _ENCODE = EncodeParams(rate=40)
 _ROI = RoiParams()
 _NOT_FOR_THE_LIBRARY = ("context", "incoming", "output", "verbose", "config", "as_json")
 _RENAMED = ("settle", "interval", "patience", "idle", "max_lag")
-# Events that go to people as a warning, too.
-_WARNINGS = (
-    "cut",
-    "duplicate",
-    "gap",
-    "ignored",
-    "late",
-    "refused",
-    "renamed",
-    "rewritten",
-    "source-lost",
-    "stalled",
-    "unsettled",
-)
 
 
 def watch(
@@ -84,6 +70,22 @@ def watch(
     degrade: Annotated[
         str | None, typer.Option(help="What to do then: masks:K finds a mask for every K-th frame.", metavar="masks:K")
     ] = None,
+    status: Annotated[
+        str | None,
+        typer.Option(
+            help="Serve a page and Prometheus' metrics there; of this machine alone, unless a host is named. "
+            "Port 0 is any that is free.",
+            metavar="[HOST:]PORT",
+        ),
+    ] = None,
+    status_host: Annotated[
+        list[str] | None,
+        typer.Option(help="One more name that they may be asked for by; again for more.", metavar="NAME[:PORT]"),
+    ] = None,
+    status_token_file: Annotated[
+        Path | None,
+        typer.Option(help="Keeps the token for them, over restarts; made if it is not there.", metavar="FILE"),
+    ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Tell of every frame.")] = False,
     config: options.Config = None,
     as_json: options.Json = False,
@@ -93,9 +95,11 @@ def watch(
 
     from flowroi.live import LiveReport
     from flowroi.live import watch as run
+    from flowroi.live.report import FAULTS
 
     given = {name: value for name, value in locals().items() if name not in _NOT_FOR_THE_LIBRARY}
     settings = {f"{n}_s" if n in _RENAMED else n: v for n, v in given.items() if n in context.params}
+    settings["status_host"] = tuple(status_host or ())
     options.drop_overruled_targets(context, settings)
     if settings["rate"] is not None:
         settings["rate_control"] = "frame"
@@ -107,7 +111,7 @@ def watch(
         text = _text(kind, facts)
         if as_json:
             out.result(kind, facts, "")
-        elif kind in _WARNINGS or (kind == "lag" and facts["late"]):
+        elif kind in FAULTS or (kind == "lag" and facts["late"]):
             out.warn(text)
         else:
             out.message(text)
@@ -153,8 +157,6 @@ def _text(kind: str, facts: dict[str, Any]) -> str:
         return f"watching {', '.join(map(shown, facts['incoming']))} for {shown(facts['target'])}{again}"
     if kind == "frame":
         return f"{where}frame {facts['frame']} from {facts['file']}, {facts['lag_s']:.1f} s after its turn"
-    if kind == "gap":
-        return f"{where}{facts['missing']} missing before frame {facts['before']}; recorded as a gap"
     if kind == "lag":
         behind = f"{facts['frames']} frames coded, {facts['waiting']} files wait, {facts['behind_s']:.1f} s behind"
         return behind + ("; masks are found for some frames only until it has caught up" if facts["degraded"] else "")

@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,6 +30,7 @@ from flowroi.segmenters import Segmenter
 from flowroi.sources import Source, open_source
 from flowroi.sources.names import text_name
 from flowroi.sources.pixels import bits_of
+from flowroi.stores import AnyPath, StorePath
 
 _LABELLED = "label images"
 _SEGMENTED = "what {} finds on the raw frames"
@@ -178,7 +178,7 @@ def run_evaluation(
 
 def run_evaluation_of(
     opened: Source,
-    archives: Sequence[str | PathLike[str]],
+    archives: Sequence[str | PathLike[str] | StorePath],
     *,
     names: Sequence[str] | None = None,
     labels: str | PathLike[str] | npt.NDArray[Any] | None = None,
@@ -279,7 +279,7 @@ def _check_fit(archive: Archive, source: Source) -> None:
         )
 
 
-def _names(paths: list[Path]) -> list[str]:
+def _names(paths: list[AnyPath]) -> list[str]:
     """Return a name for each archive, longer where file names alone are not unique."""
     short = [text_name(path.name) for path in paths]
     return [name if short.count(name) == 1 else text_name(str(path)) for name, path in zip(short, paths, strict=True)]

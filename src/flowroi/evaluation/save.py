@@ -36,6 +36,7 @@ from flowroi.report.html import render
 from flowroi.segmenters import Segmenter
 from flowroi.sources import Source, open_source
 from flowroi.sources.names import text_name
+from flowroi.stores import AnyPath
 from flowroi.targets import Target
 from flowroi.versions import codec_versions
 
@@ -131,7 +132,7 @@ def save_evaluation(
 
 def save_evaluation_of(
     opened: Source,
-    archives: Sequence[Path],
+    archives: Sequence[AnyPath],
     target: Path,
     *,
     segmenter: Segmenter | None,
@@ -182,7 +183,7 @@ def _concluded(evaluation: Evaluation, targets: Sequence[Target]) -> SavedEvalua
 
 def _report(
     found: SavedEvaluation,
-    archives: Sequence[Path],
+    archives: Sequence[AnyPath],
     looks: Sequence[Section],
     targets: Sequence[Target],
     command: Sequence[str],
@@ -208,7 +209,7 @@ def _report(
     )
 
 
-def _provenance(evaluation: Evaluation, archives: Sequence[Path], command: Sequence[str]) -> dict[str, Any]:
+def _provenance(evaluation: Evaluation, archives: Sequence[AnyPath], command: Sequence[str]) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for path, subject in zip(archives, evaluation.of_kind("archive"), strict=True):
         with open_archive(path) as archive:

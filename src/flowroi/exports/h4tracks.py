@@ -74,7 +74,7 @@ def write_h4tracks(
         place.attrs.update(ome_attributes(metadata, _VERSION))
         stored = create_frames(place, "0", count, size, np.int32)
     else:
-        group = need("zarr", extra="zarr").open_group(target, mode="w", zarr_format=zarr_format(_VERSION))
+        group = need("zarr", extra="zarr").open_group(target, mode="w-", zarr_format=zarr_format(_VERSION))
         group.attrs[ATTRIBUTE] = record
         raw = create_frames(group, "raw_data", count, size, archive.dtype)
         for t, frame in enumerate(frames):

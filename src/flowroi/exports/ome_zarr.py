@@ -26,7 +26,8 @@ def write_ome_zarr(
     axes: Axes = "tczyx",
 ) -> Any:
     """Write frames, one at a time, as the image `0` of a group; returns the group, for what else goes into it."""
-    group = need("zarr", extra="zarr").open_group(target, mode="w", zarr_format=zarr_format(version))
+    # Not "w", which would remove the folder and its lock.
+    group = need("zarr", extra="zarr").open_group(target, mode="w-", zarr_format=zarr_format(version))
     image = create_frames(group, "0", count, archive.shape[1:], archive.dtype, axes=axes)
     for t, frame in enumerate(frames):
         image[t] = frame if axes == "tyx" else frame[None, None]

@@ -13,6 +13,7 @@ from flowroi.archives.manifest import canonical_json, sha256
 from flowroi.archives.ome_xml import PROVENANCE_NAMESPACE, losses_from_pairs
 from flowroi.errors import CorruptDataError
 from flowroi.exports.png_text import read_text
+from flowroi.stores import AnyPath
 
 RECORD_FORMAT = "flowroi-export"
 RECORD_VERSION = 1
@@ -73,12 +74,12 @@ def short_record(record: dict[str, Any]) -> dict[str, Any]:
     return {**short, "digest": _digest(short)}
 
 
-def read(path: Path) -> dict[str, Any] | None:
+def read(path: AnyPath) -> dict[str, Any] | None:
     """Return what a file of pixels says of the lossy codings of ours that it went through, or None if it says nothing.
 
     Parameters
     ----------
-    path : Path
+    path : Path or StorePath
         An OME-TIFF, an OME-Zarr (or an array of one), a PNG folder, or one PNG file.
 
     Returns
@@ -115,7 +116,7 @@ def read(path: Path) -> dict[str, Any] | None:
     return None
 
 
-def _damaged(path: Path, what: str) -> CorruptDataError:
+def _damaged(path: AnyPath, what: str) -> CorruptDataError:
     return CorruptDataError(
         f"this is an export of an archive of ours, but its record of losses {what}: export it again", path=path
     )
@@ -125,14 +126,14 @@ def _digest(record: dict[str, Any]) -> str:
     return f"sha256:{sha256(canonical_json(record))}"
 
 
-def _found(path: Path) -> tuple[Path, Any] | None:
+def _found(path: AnyPath) -> tuple[AnyPath, Any] | None:
     """Return where the record stands, and it: text of JSON, or what was read of it already."""
     if path.is_dir():
         if not _is_zarr(path):
-            return _of_png_folder(path)
+            return _of_png_folder(path) if isinstance(path, Path) else None
         return _of_attributes(path) or _of_attributes(path.parent)
     suffix = path.suffix.lower()
-    if not path.is_file() or suffix not in (*_TIFF, ".png"):
+    if not isinstance(path, Path) or not path.is_file() or suffix not in (*_TIFF, ".png"):
         return None
     found = _of_tiff(path) if suffix in _TIFF else read_text(path, PROVENANCE_NAMESPACE)
     return None if found is None else (path, found)
@@ -147,15 +148,15 @@ def _of_png_folder(folder: Path) -> tuple[Path, Any] | None:
     return None if first is None or text is None else (first, text)
 
 
-def _is_zarr(folder: Path) -> bool:
+def _is_zarr(folder: AnyPath) -> bool:
     return any((folder / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray"))
 
 
-def _of_attributes(folder: Path) -> tuple[Path, Any] | None:
+def _of_attributes(folder: AnyPath) -> tuple[AnyPath, Any] | None:
     """Return the record in the attributes of a group, of Zarr v3 or v2."""
     for name in ("zarr.json", ".zattrs"):
         file = folder / name
-        if not file.is_file() or file.stat().st_size > _MOST_BYTES:
+        if not file.is_file() or _size_of(file) > _MOST_BYTES:
             continue
         try:
             node = json.loads(file.read_bytes())
@@ -167,6 +168,10 @@ def _of_attributes(folder: Path) -> tuple[Path, Any] | None:
         if record is not None:
             return file, record
     return None
+
+
+def _size_of(file: AnyPath) -> int:
+    return file.stat().st_size if isinstance(file, Path) else file.facts().size_bytes or 0
 
 
 def _of_tiff(path: Path) -> Any:

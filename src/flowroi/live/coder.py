@@ -80,6 +80,12 @@ class Coder:
         return self._roi is None and self._job.roi_method != "none" and self.count > 0
 
     @property
+    def frame_bytes(self) -> int:
+        """Bytes of a frame's pixels; 0 before the first."""
+        known = self.opening
+        return 0 if known is None else known.shape[0] * known.shape[1] * np.dtype(known.dtype).itemsize
+
+    @property
     def frames_to_open(self) -> int:
         """How many frames must be there before the first is coded: the camera's noise is told from several."""
         return 1 if self._params.noise is None else NOISE_FRAMES
@@ -121,8 +127,8 @@ class Coder:
             raise UnsupportedFormatError(size_changed(seen, expected), path=found.file.path)
         return np.ascontiguousarray(frame), digest
 
-    def code(self, candidate: Candidate, frame: Frame, digest: str, *, masks_every: int = 1) -> None:
-        """Code the next frame and append it to the journal.
+    def code(self, candidate: Candidate, frame: Frame, digest: str, *, masks_every: int = 1) -> int:
+        """Code the next frame and append it to the journal; return the bytes that it is coded in.
 
         Parameters
         ----------
@@ -167,6 +173,7 @@ class Coder:
         self._steps.append(coded.step)
         self._unlearnt = 0 if learnt else self._unlearnt + 1
         self.count += 1
+        return len(coded.encoded.data)
 
     def _roi_of(self, frame: Frame, masks_every: int) -> tuple[FrameRoi | None, bool]:
         if self._job.roi_method == "none":

@@ -96,12 +96,13 @@ class Crew:
 
     def behind_s(self, now: float) -> float:
         """Return for how long the file that has waited longest has been in turn; call it with the lock."""
-        # Of a position that a worker is at, what it has not in hand yet.
-        since = [
-            place.order.next_at(now, ending=self.ending) if place.busy else self._since(place, now)
-            for place in self.places.values()
-        ]
-        return max([0.0, *(now - at for at in since if at is not None)])
+        return max((self.behind_of(place, now) for place in self.places.values()), default=0.0)
+
+    def behind_of(self, place: Place, now: float) -> float:
+        """Return the same of one position; call it with the lock."""
+        # Of one that a worker is at, what it has not in hand yet.
+        since = place.order.next_at(now, ending=self.ending) if place.busy else self._since(place, now)
+        return 0.0 if since is None else max(0.0, now - since)
 
     def is_idle(self, now: float) -> bool:
         """Whether there is nothing to do, and nothing being done; call it with the lock."""
@@ -148,7 +149,7 @@ class Crew:
     def _turn(self, place: Place) -> None:
         """Code a few frames of a position and see them to the disk."""
         began = time.monotonic()
-        coded: list[Candidate] = []
+        coded: list[tuple[Candidate, int]] = []
         while len(coded) < _MOST_FRAMES and time.monotonic() - began < _MOST_S:
             if self._abandon.is_set():
                 raise Abandoned
@@ -159,7 +160,7 @@ class Crew:
         self._commit(place)
         self._tell_coded(place, coded)
 
-    def _code_next(self, place: Place, coded: list[Candidate]) -> bool:
+    def _code_next(self, place: Place, coded: list[tuple[Candidate, int]]) -> bool:
         """Code the next frame of a position; False where there is none, or it could not be read."""
         coder = place.coder
         if coder.opening is None and not self._open(place):
@@ -177,14 +178,14 @@ class Crew:
             self._commit(place)
         try:
             try:
-                coder.code(candidate, *read, masks_every=masks_every)
+                size_bytes = coder.code(candidate, *read, masks_every=masks_every)
             except VerificationError:
                 # A fault of the memory, perhaps: once more.
-                coder.code(candidate, *read, masks_every=masks_every)
+                size_bytes = coder.code(candidate, *read, masks_every=masks_every)
         except (QualityTargetError, VerificationError) as error:
             self._refuse(place, candidate, error)
             return True
-        coded.append(candidate)
+        coded.append((candidate, size_bytes))
         return True
 
     def _open(self, place: Place) -> bool:
@@ -289,25 +290,29 @@ class Crew:
         if known != text:
             self._tell("stalled", message=text)
 
-    def _tell_coded(self, place: Place, coded: list[Candidate]) -> None:
+    def _tell_coded(self, place: Place, coded: list[tuple[Candidate, int]]) -> None:
         now = time.monotonic()
-        for candidate in coded:
+        for candidate, size_bytes in coded:
             lag = max(0.0, now - candidate.turn_at)
             with self.lock:
                 missing = count_gap(place, candidate.time, self._options.time_step)
                 number = place.durable
                 place.durable += 1
+                place.coded_bytes += size_bytes
                 self.frames += 1
                 self.taken.add(candidate.found.key)
                 self.lags.add(lag)
                 self.last_lag_s = lag
             if missing:
-                self._tell("gap", position=place.name, before=number, missing=missing)
+                text = f"{missing} missing before frame {number}; recorded as a gap"
+                self._tell("gap", position=place.name, before=number, missing=missing, message=text)
             facts: Mapping[str, Any] = {
                 "position": place.name,
                 "frame": number,
                 "time": list(candidate.time),
                 "file": text_name(candidate.found.key[1]),
                 "lag_s": round(lag, 3),
+                "raw_bytes": place.coder.frame_bytes,
+                "coded_bytes": size_bytes,
             }
             self._tell("frame", **facts)

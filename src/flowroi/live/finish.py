@@ -69,7 +69,7 @@ def finish(
     return compress_plate(Plate(name, roots[0], openers), target, settings, progress, executor=_here)
 
 
-def _here(tasks: Sequence[Task], _workers: int, tally: Tally) -> Generator[Outcome]:
+def _here(tasks: Sequence[Task], _workers: int | None, tally: Tally) -> Generator[Outcome]:
     """Run the tasks in this process: what is coded already is only copied, which processes would not do sooner."""
     return run_tasks(tasks, 1, tally)
 

@@ -8,6 +8,7 @@ import os
 import shutil
 import struct
 import zlib
+from collections import deque
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -113,7 +114,7 @@ class Journal:
         """Yield every record that is on the disk; raises CorruptDataError if one is not what was written."""
         at = 0
         while at < self.end:
-            found = self._read(at)
+            found = _record_at(self._handle, at)
             if found is None:
                 raise CorruptDataError(
                     f"the journal was damaged at byte {at} since it was written; the frames from there on are to be "
@@ -129,27 +130,9 @@ class Journal:
 
     def _whole_bytes(self) -> int:
         at = 0
-        while (found := self._read(at)) is not None:
+        while (found := _record_at(self._handle, at)) is not None:
             at = found[2]
         return at
-
-    def _read(self, at: int) -> tuple[dict[str, Any], bytes, int] | None:
-        """Return the record at a place and where the next one begins; None where none is whole."""
-        head = os.pread(self._handle, _HEAD.size, at)
-        if len(head) < _HEAD.size:
-            return None
-        magic, header_bytes, payload_bytes, checksum = _HEAD.unpack(head)
-        if magic != _MAGIC or checksum != zlib.crc32(head[:-4]) or header_bytes + payload_bytes > _MOST_BYTES:
-            return None
-        body = os.pread(self._handle, header_bytes + payload_bytes + _DIGEST_BYTES, at + _HEAD.size)
-        if len(body) < header_bytes + payload_bytes + _DIGEST_BYTES:
-            return None
-        digest = sha256(head)
-        digest.update(memoryview(body)[:-_DIGEST_BYTES])
-        if digest.digest() != body[-_DIGEST_BYTES:]:
-            return None
-        header = json.loads(body[:header_bytes])
-        return header, body[header_bytes:-_DIGEST_BYTES], at + _HEAD.size + len(body)
 
     def _cut(self, size: int) -> None:
         self.cut = f"{size - self.end} bytes of a write that broke off were cut off {self.path.name}"
@@ -171,7 +154,66 @@ class Journal:
         with mmap.mmap(self._handle, size, prot=mmap.PROT_READ) as data:
             at = data.find(_MAGIC, self.end + 1)
             while at >= 0:
-                if self._read(at) is not None:
+                if _record_at(self._handle, at) is not None:
                     return True
                 at = data.find(_MAGIC, at + 1)
         return False
+
+
+def newest_record(path: Path, since: int = 0) -> tuple[int, Record] | None:
+    """Return where the last whole record with a payload begins, and the record; None where there is none.
+
+    Nobody who writes meanwhile is disturbed: what is not whole yet is left out.
+
+    Parameters
+    ----------
+    path : Path
+    since : int, default 0
+        Where a record begins, from which on it is looked for.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such journal.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        # By their heads alone, so that hours of frames are passed over at once.
+        starts = deque[int](maxlen=2)
+        at = since
+        while (lengths := _lengths_at(handle, at)) is not None:
+            if lengths[1]:
+                starts.append(at)
+            at += _HEAD.size + sum(lengths) + _DIGEST_BYTES
+        while starts:
+            at = starts.pop()
+            found = _record_at(handle, at)
+            if found is not None:
+                return at, found[:2]
+        return None
+    finally:
+        os.close(handle)
+
+
+def _lengths_at(handle: int, at: int) -> tuple[int, int] | None:
+    """Return the bytes of header and payload of the record at a place; None where none begins."""
+    head = os.pread(handle, _HEAD.size, at)
+    if len(head) < _HEAD.size:
+        return None
+    magic, header_bytes, payload_bytes, checksum = _HEAD.unpack(head)
+    if magic != _MAGIC or checksum != zlib.crc32(head[:-4]) or header_bytes + payload_bytes > _MOST_BYTES:
+        return None
+    return header_bytes, payload_bytes
+
+
+def _record_at(handle: int, at: int) -> tuple[dict[str, Any], bytes, int] | None:
+    """Return the record at a place and where the next one begins; None where none is whole."""
+    lengths = _lengths_at(handle, at)
+    if lengths is None:
+        return None
+    size = _HEAD.size + sum(lengths)
+    whole = os.pread(handle, size + _DIGEST_BYTES, at)
+    if len(whole) < size + _DIGEST_BYTES or sha256(memoryview(whole)[:size]).digest() != whole[size:]:
+        return None
+    body = _HEAD.size + lengths[0]
+    return json.loads(whole[_HEAD.size : body]), whole[body:size], at + len(whole)

@@ -9,6 +9,7 @@ from typing import Any
 
 from flowroi.errors import InvalidParameterError, UnsupportedFormatError
 from flowroi.plates.base import Position
+from flowroi.plates.folder import FOLDERS_OF_WELLS
 from flowroi.plates.pattern import known_scheme
 from flowroi.plates.recognise import is_deep, named_pattern
 from flowroi.plates.router import NamePattern
@@ -115,6 +116,8 @@ class Naming:
 def naming_of(pattern: str | None, names: Sequence[str]) -> Naming:
     """Return how names are read: by a pattern, as an instrument gives them, or by the one number that each has.
 
+    Without a pattern, folders that are named as wells make a plate, as for `compress`.
+
     Parameters
     ----------
     pattern : str or None
@@ -140,15 +143,21 @@ def naming_of(pattern: str | None, names: Sequence[str]) -> Naming:
     if scheme is not None:
         naming = Naming(scheme.pattern, deep=False)
     else:
-        numbers = _DIGITS.findall(files[0])
+        folders = _folders_of_wells(names[0])
+        if folders:
+            # Where and in what they lie tells the well.
+            files = sorted(names)
+        first = files[0].rpartition("/")[2]
+        numbers = _DIGITS.findall(first)
         if len(numbers) != 1:
             raise UnsupportedFormatError(
-                f"{text_name(files[0])} has {len(numbers)} numbers, and no instrument's scheme: which is the time? "
+                f"{text_name(first)} has {len(numbers)} numbers, and no instrument's scheme: which is the time? "
                 "Nothing was read; give --pattern, a regular expression with a group (?P<time>...), and well for "
                 "a plate"
             )
-        before, after = _DIGITS.split(files[0])
-        naming = Naming(f"^{re.escape(before)}(?P<time>[0-9]+){re.escape(after)}$", deep=False)
+        before, after = _DIGITS.split(first)
+        own = f"{re.escape(before)}(?P<time>[0-9]+){re.escape(after)}"
+        naming = Naming(f"^{folders}{own}$", deep=bool(folders))
     for name in files:
         if naming.read(name) is None:
             raise UnsupportedFormatError(
@@ -156,3 +165,14 @@ def naming_of(pattern: str | None, names: Sequence[str]) -> Naming:
                 "frame, or give --pattern"
             )
     return naming
+
+
+def _folders_of_wells(name: str) -> str:
+    """Return the expression for the folders of wells that a file lies in; empty where it lies in none.
+
+    Examples
+    --------
+    >>> bool(_folders_of_wells("B/03/f1/t0.png")), _folders_of_wells("run1/t0.png")
+    (True, '')
+    """
+    return next((form for form in FOLDERS_OF_WELLS if re.fullmatch(f"{form}[^/]+", name)), "")

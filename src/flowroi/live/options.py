@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from os import PathLike
 from typing import Any
 
 from flowroi.errors import InvalidParameterError
 from flowroi.job import Settings, parse_options
+from flowroi.live.status.address import Address, check_names
 from flowroi.params import check_integer
 
 _DEGRADE = re.compile(r"masks:([0-9]+)")
@@ -40,6 +42,13 @@ class LiveOptions:
         A frame that is in turn and not coded after so long is told.
     degrade : str, optional
         What is done then: `masks:K` finds a mask for every K-th frame only, and takes it for those between.
+    status : str or int, optional
+        Where a page and Prometheus' metrics are served while it runs: a port of this machine alone (0: any that is
+        free), or `HOST:PORT`.
+    status_host : sequence of str, default ()
+        More names under which they may be asked for, with or without a port.
+    status_token_file : path, optional
+        Keeps the token that they are asked for with; made if it is not there. By default the token is a new one.
 
     Raises
     ------
@@ -61,6 +70,9 @@ class LiveOptions:
     frames: int | None = None
     max_lag_s: float = 30.0
     degrade: str | None = None
+    status: str | int | None = None
+    status_host: Sequence[str] = ()
+    status_token_file: str | PathLike[str] | None = None
 
     def __post_init__(self) -> None:
         for name in ("settle_s", "interval_s", "patience_s", "idle_s", "max_lag_s"):
@@ -77,6 +89,11 @@ class LiveOptions:
             raise InvalidParameterError(f"end_marker is {marker!r}; expected the name of a file in the incoming folder")
         if self.degrade is not None and (not isinstance(self.degrade, str) or self.masks_every < 2):
             raise InvalidParameterError(f"degrade is {self.degrade!r}; expected masks:2 or more")
+        if self.status is not None:
+            Address.parse(self.status)
+        elif self.status_host or self.status_token_file is not None:
+            raise InvalidParameterError("no status is served; expected status, a port or HOST:PORT, beside its options")
+        check_names(self.status_host)
 
     @property
     def masks_every(self) -> int:
@@ -118,6 +135,7 @@ def split_options(options: Mapping[str, Any]) -> tuple[Settings, LiveOptions]:
         )
     for name, value, wanted in (
         ("adjacent_factor", roi.adjacent_factor, 0),
+        ("plate", job.plate, False),
         ("wells", job.wells, ()),
         ("skip_failed", job.skip_failed, False),
         ("dry_run", job.dry_run, False),

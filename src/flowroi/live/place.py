@@ -39,6 +39,8 @@ class Place:
         What was told of it until now, kind and words.
     durable : int
         Frames that are on the disk.
+    coded_bytes : int
+        Of those frames' codestreams.
     missing : int
         Frames that are known to be missing between them.
     """
@@ -52,9 +54,15 @@ class Place:
     notes: list[tuple[str, str, Found | None]] = field(default_factory=list)
     told: list[tuple[str, str]] = field(default_factory=list)
     durable: int = 0
+    coded_bytes: int = 0
     missing: int = 0
     last_time: Time | None = None
     busy: bool = False
+
+    @property
+    def raw_bytes(self) -> int:
+        """Bytes of the pixels of the frames that are on the disk."""
+        return self.durable * self.coder.frame_bytes
 
     def ready_since(self, now: float, *, ending: bool) -> float | None:
         """Return since when there is something to do; None where there is nothing."""
@@ -98,17 +106,19 @@ def open_place(
     coder = Coder(journal, settings, container, roots)
     known: list[tuple[Found, bool]] = []
     times: list[Time] = []
+    coded_bytes = 0
     told: list[tuple[str, str]] = [] if journal.cut is None else [("cut", journal.cut)]
     for header, _ in journal:
         if header["kind"] == FRAME:
             coder.resume(header)
             times.append(tuple(header["time"]))
+            coded_bytes += header["data_bytes"]
         else:
             told.append((header["what"], header["text"]))
         if header["file"] is not None:
             known.append((found_of(header["file"], roots), header["kind"] == FRAME))
     order = Order(step=options.time_step, patience_s=options.patience_s, hold_s=options.settle_s, taken=times)
-    place = Place(name, position, journal, coder, order, told=told, durable=coder.count)
+    place = Place(name, position, journal, coder, order, told=told, durable=coder.count, coded_bytes=coded_bytes)
     for time in times:
         count_gap(place, time, options.time_step)
     return place, known

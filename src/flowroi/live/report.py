@@ -8,6 +8,21 @@ from array import array
 from dataclasses import dataclass, field
 from typing import Any
 
+# Kinds of events that are somebody's business.
+FAULTS = (
+    "cut",
+    "duplicate",
+    "gap",
+    "ignored",
+    "late",
+    "refused",
+    "renamed",
+    "rewritten",
+    "source-lost",
+    "stalled",
+    "unsettled",
+)
+
 
 class Lags:
     """Seconds from a file's turn to its frame on the disk, of every frame.

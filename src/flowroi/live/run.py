@@ -20,6 +20,7 @@ from flowroi.live.spool import Spool
 from flowroi.plates.report import PlateReport
 from flowroi.resources import available_cores
 from flowroi.sources.names import text_name
+from flowroi.versions import codec_versions
 
 # Scans may take this share of a thread.
 _SCANNING = 0.1
@@ -32,7 +33,19 @@ _LAST_FILES_S = 10.0
 
 
 class Run:
-    """One run, from the first scan to the archives."""
+    """One run, from the first scan to the archives.
+
+    Attributes
+    ----------
+    crew, intake
+        See there.
+    reason : str
+        Why it ends; empty before.
+    watching : bool
+        Whether what an earlier run coded has been read.
+    progress : (int, int) or None
+        Frames that are in archives, and in all, while those are made.
+    """
 
     def __init__(
         self,
@@ -43,20 +56,24 @@ class Run:
         spool: Spool,
         tell: Callable[..., None],
         stop: threading.Event,
+        abandon: threading.Event,
     ) -> None:
         self.roots, self.target, self.settings, self.options = roots, target, settings, options
-        self.spool, self.tell, self.stop = spool, tell, stop
+        self.spool, self.tell, self.stop, self.abandon = spool, tell, stop, abandon
+        self.version = codec_versions()["flowroi"]
         self.started = time.monotonic()
         self.reported_at = self.started
         self.reported_frames = -1
         self.reason = ""
+        self.watching = False
+        self.progress: tuple[int, int] | None = None
+        self.workers = settings.job.workers or available_cores()
+        self.crew = Crew(self.workers, options, tell, abandon)
+        self.intake = Intake(roots, target, settings, options, spool, self.crew, tell)
 
-    def run(self, abandon: threading.Event) -> LiveReport:
+    def run(self) -> LiveReport:
         """Take what comes, until the end, and make the archives."""
-        workers = self.settings.job.workers or available_cores()
-        crew = Crew(workers, self.options, self.tell, abandon)
-        self.crew, self.abandon = crew, abandon
-        self.intake = Intake(self.roots, self.target, self.settings, self.options, self.spool, crew, self.tell)
+        crew, abandon = self.crew, self.abandon
         try:
             self.intake.restore()
             resumed = sum(place.durable for place in crew.places.values())
@@ -64,10 +81,11 @@ class Run:
                 "started",
                 incoming=[str(root) for root in self.roots],
                 target=str(self.target),
-                workers=workers,
+                workers=self.workers,
                 positions=len(crew.places),
                 frames=resumed,
             )
+            self.watching = True
             if self.spool.ended and any(place.journal.cut for place in crew.places.values()):
                 self.spool.reopen()
             if self.spool.ended:
@@ -175,6 +193,7 @@ class Run:
             return self._report(None, f"{self.reason}: no frame was taken")
         if not self.spool.ended:
             self.spool.end()
+        self.progress = 0, sum(place.durable for place in self.crew.places.values())
         self.tell("finishing", reason=self.reason, positions=len(names))
         fixed = (self.intake.naming.fixed or [""])[0] if self.intake.naming is not None else ""
         report = finish(
@@ -195,7 +214,8 @@ class Run:
         return self._report(report if whole else None, self.reason, failed=_failed(report))
 
     def _progress(self) -> Progress:
-        def check(_done: int, _total: int) -> None:
+        def check(done: int, total: int) -> None:
+            self.progress = done, total
             if self.abandon.is_set():
                 raise KeyboardInterrupt
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowroi.errors import InvalidParameterError, MissingInputError
 from flowroi.job import Settings
@@ -19,6 +20,9 @@ from flowroi.plan import settings_of
 from flowroi.resources import opencv_threads
 from flowroi.sources.names import text_name
 from flowroi.versions import codec_versions
+
+if TYPE_CHECKING:
+    from flowroi.live.status.desk import Desk
 
 Tell = Callable[[str, dict[str, Any]], None]
 
@@ -64,6 +68,8 @@ def watch(
         For bad options, or a target that overlaps an incoming folder.
     MissingInputError
         If an incoming folder is not there.
+    MissingDependencyError
+        Without Prometheus' client, where a status is to be served.
     OutputExistsError
         If the target exists, another process watches for it, or other settings began it.
     UnsupportedFormatError
@@ -94,14 +100,25 @@ def watch(
     plan = _plan_of(settings, live, roots)
     lock = threading.Lock()
 
+    desk = None if live.status is None else _desk_of(live)
+
     def told(kind: str, **facts: Any) -> None:
+        if desk is not None:
+            desk.hear(kind, facts)
         if tell is not None:
             with lock:
                 tell(kind, facts)
 
-    with Spool(Path(target), plan) as spool, opencv_threads(1):
-        run = Run(roots, Path(target), settings, live, spool, told, stop or threading.Event())
-        return run.run(abandon or threading.Event())
+    with desk or nullcontext(), Spool(Path(target), plan) as spool, opencv_threads(1):
+        events = stop or threading.Event(), abandon or threading.Event()
+        run = Run(roots, Path(target), settings, live, spool, told, *events)
+        return run.run() if desk is None else desk.beside(run, told)
+
+
+def _desk_of(live: LiveOptions) -> Desk:
+    from flowroi.live.status.desk import Desk
+
+    return Desk(live)
 
 
 def _plan_of(settings: Settings, live: LiveOptions, roots: list[Path]) -> dict[str, Any]:

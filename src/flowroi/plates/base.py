@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import total_ordering
-from pathlib import Path
 from types import MappingProxyType
 
 from flowroi.errors import InvalidParameterError, MissingInputError, UnsupportedFormatError
 from flowroi.sources.base import Source
 from flowroi.sources.names import text_name
+from flowroi.stores import AnyPath
 
 # The largest plate that is made has 1,536 wells: 32 rows (A to Z, AA to AF) of 48 columns.
 MAX_ROWS = 32
@@ -89,7 +89,7 @@ class Plate:
     ----------
     name : str
         A name fit for a file.
-    path : Path
+    path : Path or StorePath
         Where it was found.
     openers : mapping of Position to callable
         What opens the movie at each position. Kept in plate order: A1, A2, ..., A10, B1, ...
@@ -103,7 +103,7 @@ class Plate:
     """
 
     name: str
-    path: Path
+    path: AnyPath
     openers: Mapping[Position, Callable[[], Source]] = field(repr=False)
     warnings: tuple[str, ...] = ()
 
@@ -152,11 +152,11 @@ class Positions:
 
     Parameters
     ----------
-    path : Path
+    path : Path or StorePath
         The plate, for messages.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: AnyPath) -> None:
         self._path = path
         self._found: dict[Position, str] = {}
         self.openers: dict[Position, Callable[[], Source]] = {}

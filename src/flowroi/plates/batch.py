@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from flowroi.errors import FlowRoIError, InvalidParameterError, MissingDependencyError, OutputExistsError
 from flowroi.output import refuse_inside
 from flowroi.plates.base import Position
+from flowroi.stores import AnyPath
 
 T = TypeVar("T")
 
@@ -33,7 +34,7 @@ def into_folder(
     positions: Iterable[Position],
     folder: Path,
     *,
-    inputs: Iterable[Path],
+    inputs: Iterable[AnyPath],
     name_of: Callable[[Position], str],
     overwrite: bool,
     work: Callable[[Position, Path], T],
@@ -45,7 +46,7 @@ def into_folder(
     positions : iterable of Position
     folder : Path
         Made if it is not there; removed again if nothing was written.
-    inputs : iterable of Path
+    inputs : iterable of Path or StorePath
         What the folder may not lie inside.
     name_of : callable
         The name within the folder.

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
 
 from flowroi.archives.plate import open_plate_archive
 from flowroi.comparison import Comparison, compare_with, reading_of, unread
 from flowroi.errors import FlowRoIError
 from flowroi.plates.base import Position
 from flowroi.plates.open import open_plate
+from flowroi.stores import AnyPath, StorePath, as_path
 
 _METADATA = ("zarr.json", ".zgroup", ".zattrs", "plate.json", "COMPLETE")
 
@@ -27,9 +27,9 @@ class PlateComparison:
         Of those that could be compared.
     problems : tuple of (str, str)
         Positions that could not, and what is wrong around the archives, with why.
-    safe : tuple of Path
+    safe : tuple of Path or StorePath
         Files that are safe in every position that reads them.
-    kept : tuple of (Path, str)
+    kept : tuple of (Path or StorePath, str)
         The other files, and why.
     """
 
@@ -37,8 +37,8 @@ class PlateComparison:
     against: str
     positions: tuple[tuple[Position, Comparison], ...]
     problems: tuple[tuple[str, str], ...]
-    safe: tuple[Path, ...]
-    kept: tuple[tuple[Path, str], ...]
+    safe: tuple[AnyPath, ...]
+    kept: tuple[tuple[AnyPath, str], ...]
 
     @property
     def all_safe(self) -> bool:
@@ -48,8 +48,8 @@ class PlateComparison:
 
 
 def compare_plate(
-    path: str | PathLike[str],
-    against: str | PathLike[str],
+    path: str | PathLike[str] | StorePath,
+    against: str | PathLike[str] | StorePath,
     *,
     pattern: str | None = None,
     channel: int | None = None,
@@ -61,7 +61,7 @@ def compare_plate(
 
     Parameters
     ----------
-    path, against : path
+    path, against : path or URL
         A plate that FlowRoI compressed, and the raw one.
     pattern, channel, max_pixels : optional
         See `open_plate`; by default what the plate was made with.
@@ -102,15 +102,15 @@ def compare_plate(
         kept |= _around(found, problems, kept)
     read = [file for _, one in found for file in (*one.safe, *(file for file, _ in one.kept))]
     # What tells the wells is no image.
-    kept |= {file: why for file, why in unread(Path(against), read) if file.name not in _METADATA}
+    kept |= {file: why for file, why in unread(as_path(against), read) if file.name not in _METADATA}
     safe = tuple(dict.fromkeys(file for _, one in found for file in one.safe if file not in kept))
     told = tuple(sorted({**problems, **missing}.items()))
     return PlateComparison(str(path), str(against), tuple(found), told, safe, tuple(kept.items()))
 
 
 def _around(
-    found: list[tuple[Position, Comparison]], problems: dict[str, str], kept: dict[Path, str]
-) -> dict[Path, str]:
+    found: list[tuple[Position, Comparison]], problems: dict[str, str], kept: dict[AnyPath, str]
+) -> dict[AnyPath, str]:
     """Return the files that a fault around the archives concerns: a plate that is damaged vouches for none."""
     positions = {str(position) for position, _ in found}
     around = [f"{name}: {why}" for name, why in problems.items() if name not in positions]

@@ -23,11 +23,12 @@ from flowroi.plates.record import is_marked_complete, write_durably, write_recor
 from flowroi.plates.report import PlateReport
 from flowroi.plates.selection import chosen_positions
 from flowroi.plates.storage import PlateFormat, is_zarr, place_of, plate_format_of
+from flowroi.plates.store_workplace import StoreWorkplace
 from flowroi.plates.tally import Tally
 from flowroi.plates.tasks import Outcome, Progress, Task, settings_at
 from flowroi.plates.workplace import Workplace, discard_displaced, refuse_foreign_plate
 from flowroi.report.compression import CompressionReport
-from flowroi.resources import available_cores
+from flowroi.stores import AnyPath, StorePath
 from flowroi.versions import codec_versions
 
 # Positions that a dry run looks at.
@@ -36,7 +37,7 @@ _SAMPLES = 3
 
 def compress_plate(
     plate: Plate,
-    target: Path,
+    target: AnyPath,
     settings: Settings,
     progress: Progress | None = None,
     *,
@@ -47,12 +48,13 @@ def compress_plate(
     The plate appears at the target when it is complete. Until then it is a hidden folder beside it, in which finished
     positions are kept whatever happens; the same call goes on from there, and its result is, byte for byte, that of a
     run that was never interrupted. With `wells` among the settings, only these are compressed, right into the target;
-    a call without it then finishes the plate there.
+    a call without it then finishes the plate there. In a store, too, it grows at the target: nothing reads it as a
+    plate before its last object, the mark of completeness.
 
     Parameters
     ----------
     plate : Plate
-    target : Path
+    target : Path or StorePath
     settings : Settings
         As of `compress`; of a folder of masks, each position has its own in the folder `A1_f0` within.
     progress : callable, optional
@@ -80,7 +82,11 @@ def compress_plate(
     if job.wells and job.skip_failed:
         raise InvalidParameterError("skip_failed finishes a plate, and wells asks for a part of one: give one of them")
     refuse_overlap(target, [plate.path, mask_folder(job.roi_method)])
-    if not target.parent.is_dir():
+    if isinstance(target, StorePath):
+        from flowroi.stores.compression import check_store_target
+
+        check_store_target(target, job)
+    elif not target.parent.is_dir():
         raise MissingInputError("no such folder; nothing was written: make it first", path=target.parent)
     run = _Run(plate, target, plate_format, chosen, settings, progress, executor)
     return run.predict() if job.dry_run else run.write()
@@ -92,7 +98,7 @@ class _Run:
     def __init__(
         self,
         plate: Plate,
-        target: Path,
+        target: AnyPath,
         plate_format: PlateFormat,
         chosen: tuple[Position, ...],
         settings: Settings,
@@ -121,17 +127,7 @@ class _Run:
                 "the plate is finished, and one well of it cannot be replaced; nothing was written: make it all anew",
                 path=self.target,
             )
-        if job.overwrite and not job.wells:
-            refuse_foreign_plate(self.target)
-        elif not self.target.is_dir():
-            refuse_existing(self.target, overwrite=False)
-        with Workplace(
-            self.target,
-            self.format,
-            self.plate.positions,
-            well_by_well=bool(job.wells),
-            overwrite=job.overwrite,
-        ) as work:
+        with self._workplace() as work:
             self._do_all(work)
             whole = not job.wells and bool(self.done) and (not self.failed or job.skip_failed)
             if whole:
@@ -139,13 +135,25 @@ class _Run:
             keeps = not whole and bool(self.done)
             return self._report(finished=whole, kept_in=str(work.root) if keeps else None)
 
+    def _workplace(self) -> Workplace | StoreWorkplace:
+        job, target = self.job, self.target
+        how: dict[str, Any] = {"well_by_well": bool(job.wells), "overwrite": job.overwrite}
+        if isinstance(target, StorePath):
+            return StoreWorkplace(target, self.format, self.plate.positions, **how)
+        if job.overwrite and not job.wells:
+            refuse_foreign_plate(target)
+        elif not target.is_dir():
+            refuse_existing(target, overwrite=False)
+        return Workplace(target, self.format, self.plate.positions, **how)
+
     def predict(self) -> PlateReport:
         """Predict the whole from a few positions."""
         step = max(1, len(self.chosen) // _SAMPLES)
         sample = self.chosen[::step][:_SAMPLES]
         for position in sample:
             # Where nothing is, and nothing will be.
-            place = hidden_beside(self.target, f".{place_of(position, self.format).replace('/', '_')}")
+            mark = f".{place_of(position, self.format).replace('/', '_')}"
+            place = self.target.with_name(hidden_beside(Path(self.target.name), mark).name)
             with self.plate.open(position) as movie:
                 report = compress_movie(movie, place, self._settings_at(position, overwrite=True))
             report = replace(report, target=str(self.target / place_of(position, self.format)))
@@ -154,17 +162,17 @@ class _Run:
         note = f"predicted from {len(sample)} of {len(self.chosen)} positions: {', '.join(map(str, sample))}"
         return replace(whole, dry_run=True, warnings=(*whole.warnings, note))
 
-    def _do_all(self, work: Workplace) -> None:
+    def _do_all(self, work: Workplace | StoreWorkplace) -> None:
         """Compress every position that is not finished; what is wrong with one alone does not stop the others."""
         job, hidden = self.job, not work.in_place
         settings = replace(self.settings, job=replace(self.settings.job, overwrite=job.overwrite or hidden))
         tasks = [
-            Task(position, self.plate.openers[position], work.place(position), settings, hidden)
+            Task(position, self.plate.openers[position], work.place(position), settings, hidden, self.plate.path)
             for position in self.chosen
         ]
         tally = Tally(len(tasks), self.progress)
         found: dict[Position, Outcome] = {}
-        with closing(self.executor(tasks, job.workers or available_cores(), tally)) as outcomes:
+        with closing(self.executor(tasks, job.workers, tally)) as outcomes:
             for outcome in outcomes:
                 found[outcome.position] = outcome
         # In plate order, whichever was done first.
@@ -175,7 +183,7 @@ class _Run:
             elif outcome.report is not None and outcome.digest is not None:
                 self.done[position], self.digests[position] = outcome.report, outcome.digest
 
-    def _finish(self, work: Workplace) -> None:
+    def _finish(self, work: Workplace | StoreWorkplace) -> None:
         """Put everything around the archives, the record last but one and the mark of completeness last."""
         stored = tuple(self.done)
         work.tidy(stored)
@@ -187,6 +195,7 @@ class _Run:
             files = plate_files(self.plate.name, stored, version=version)  # type: ignore[arg-type] # one of the two
             for name, data in files.items():
                 write_durably(work.root / name, data)
+        work.confirm({position: self.digests[position] for position in stored})
         versions = codec_versions()
         write_record(
             work.root,
@@ -250,7 +259,8 @@ class _Run:
                 report = CompressionReport.of_manifest(manifest, str(movie.path), place, 0.0)
                 self.done[position] = report.condensed()
                 tally.note(number, report)
-        discard_displaced(self.target)
+        if isinstance(self.target, Path):
+            discard_displaced(self.target)
         whole = self._report(finished=True, kept_in=None)
         notes = [f"finished without {position}, which failed" for position in archive.skipped]
         return replace(whole, unchanged=True, warnings=(*whole.warnings, *notes))

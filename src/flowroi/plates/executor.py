@@ -8,12 +8,14 @@ from dataclasses import replace
 from flowroi.plates.tally import Tally
 from flowroi.plates.tasks import Outcome, Task, run_task
 from flowroi.processes import can_be_sent, can_start_workers
+from flowroi.resources import available_cores
 
-# What runs tasks: given them, the cores to use and whom to tell, it yields an outcome for each, in any order.
-Executor = Callable[[Sequence[Task], int, Tally], Generator[Outcome]]
+# What runs tasks: given them, the cores to use (all, where it is None) and whom to tell, it yields an outcome for each,
+# in any order.
+Executor = Callable[[Sequence[Task], int | None, Tally], Generator[Outcome]]
 
 
-def run_tasks(tasks: Sequence[Task], workers: int, tally: Tally) -> Generator[Outcome]:
+def run_tasks(tasks: Sequence[Task], workers: int | None, tally: Tally) -> Generator[Outcome]:
     """Run the tasks of a plate, and yield what came of each as soon as it is done.
 
     What comes out does not depend on the number of workers. Close the generator to stop all that is under way.
@@ -21,9 +23,9 @@ def run_tasks(tasks: Sequence[Task], workers: int, tally: Tally) -> Generator[Ou
     Parameters
     ----------
     tasks : sequence of Task
-    workers : int >= 1
-        Cores to use: as many processes of a thread each; more threads for the last positions, so that no core waits
-        for them.
+    workers : int >= 1, optional
+        Cores to use, all by default: as many processes of a thread each; more threads for the last positions, so that
+        no core waits for them.
     tally : Tally
         Told how far each is, by its place among the tasks.
 
@@ -34,6 +36,7 @@ def run_tasks(tasks: Sequence[Task], workers: int, tally: Tally) -> Generator[Ou
     OSError
         If the disk is full, or fails.
     """
+    workers = workers or available_cores()
     processes = min(workers, len(tasks))
     if processes > 1 and can_start_workers() and all(map(can_be_sent, tasks)):
         from flowroi.plates.worker_pool import run_in_processes

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from flowroi.archives.plate import PlateArchive, open_plate_archive
-from flowroi.errors import CorruptDataError, FlowRoIError, OutputExistsError
+from flowroi.errors import CorruptDataError, FlowRoIError, OutputExistsError, StoreError
 from flowroi.plan import differences
 from flowroi.plates.base import Position, some_positions
 from flowroi.plates.storage import PlateFormat
+from flowroi.stores import AnyPath
 
 _MOST_NAMED = 5
 
 
 def finished_plate(
-    target: Path,
+    target: AnyPath,
     plate_format: PlateFormat,
     settings: dict[str, Any],
     positions: tuple[Position, ...],
@@ -28,7 +28,7 @@ def finished_plate(
 
     Parameters
     ----------
-    target : Path
+    target : Path or StorePath
         Where a record is.
     plate_format, settings, positions
         What is asked for.
@@ -44,6 +44,8 @@ def finished_plate(
         archive = open_plate_archive(target)
     except CorruptDataError as error:
         raise _damaged(error.message, target) from error
+    except StoreError:
+        raise
     except (FlowRoIError, OSError) as error:
         raise OutputExistsError(
             f"the output exists, and is no plate that this release reads ({error}); nothing was written: choose "
@@ -74,7 +76,7 @@ def finished_plate(
     return archive
 
 
-def _damaged(message: str, target: Path) -> OutputExistsError:
+def _damaged(message: str, target: AnyPath) -> OutputExistsError:
     return OutputExistsError(
         f"the output exists and is damaged ({message}); nothing was written: look at it with flowroi verify, or "
         "overwrite it",

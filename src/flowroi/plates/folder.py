@@ -15,10 +15,18 @@ from flowroi.sources.folder import image_names
 from flowroi.sources.names import safe_stem, text_name
 
 # Rows up to P: a plate of 384 wells. What stands for a well without a pattern must be sure.
-_WELL = re.compile(r"(?:[Ww]ell_?)?([A-P][0-9]{1,2})(?:_(?:f|field|s|site|p|pos)_?([0-9]{1,5}))?")
-_ROW = re.compile(r"[A-P]")
-_COLUMN = re.compile(r"[0-9]{1,2}")
-_FIELD = re.compile(r"(?:f|F|field|Field|s|S|site|p|P|pos|xy|XY|point|Point)?_?([0-9]{1,5})")
+_WELL_ALONE = r"(?:[Ww]ell_?)?(?P<well>[A-P][0-9]{1,2})"
+_WELL = re.compile(_WELL_ALONE + r"(?:_(?:f|field|s|site|p|pos)_?(?P<field>[0-9]{1,5}))?")
+_ROW = re.compile(r"(?P<row>[A-P])")
+_COLUMN = re.compile(r"(?P<column>[0-9]{1,2})")
+_FIELD = re.compile(r"(?:f|F|field|Field|s|S|site|p|P|pos|xy|XY|point|Point)?_?(?P<field>[0-9]{1,5})")
+# The same for paths below the plate: the folders that an image of a well, or of a field of it, lies in.
+FOLDERS_OF_WELLS = (
+    f"{_WELL.pattern}/",
+    f"{_WELL_ALONE}/{_FIELD.pattern}/",
+    f"{_ROW.pattern}/{_COLUMN.pattern}/",
+    f"{_ROW.pattern}/{_COLUMN.pattern}/{_FIELD.pattern}/",
+)
 # A plate that we compressed may be an input again.
 _OF_A_PLATE = ("plate.json", "COMPLETE")
 _MAX_TOLD = 5

@@ -13,8 +13,10 @@ from flowroi.plates.base import MAX_FIELDS, Plate, Position, Positions, normal_w
 from flowroi.plates.listing import check_inside
 from flowroi.plates.opening import movie_opener
 from flowroi.sources.base import Source
-from flowroi.sources.files import InputFile
+from flowroi.sources.files import find_file
 from flowroi.sources.names import safe_stem, text_name
+from flowroi.stores import AnyPath
+from flowroi.stores.path import at_once
 
 # A plate of 1,536 wells is described in less than 200 kB.
 _MAX_METADATA_BYTES = 1 << 24
@@ -23,12 +25,12 @@ _MAX_WELLS = 1536
 _PART = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-def is_zarr_group(path: Path) -> bool:
+def is_zarr_group(path: AnyPath) -> bool:
     """Whether a folder is a Zarr group or array, of whatever kind, damaged or not."""
     return any((path / name).exists() for name in ("zarr.json", ".zgroup", ".zattrs", ".zarray"))
 
 
-def is_plate_group(path: Path) -> bool:
+def is_plate_group(path: AnyPath) -> bool:
     """Whether a folder is the Zarr group of a plate; what cannot be read is none."""
     try:
         return _attributes(path).get("plate") is not None
@@ -36,7 +38,7 @@ def is_plate_group(path: Path) -> bool:
         return False
 
 
-def open_plate_group(path: Path, *, channel: int | None, max_pixels: int) -> Plate:
+def open_plate_group(path: AnyPath, *, channel: int | None, max_pixels: int) -> Plate:
     """Open a plate by its group's metadata.
 
     Raises
@@ -58,12 +60,15 @@ def open_plate_group(path: Path, *, channel: int | None, max_pixels: int) -> Pla
         raise UnsupportedFormatError(f"the plate lists {len(wells)} wells; expected up to {_MAX_WELLS}", path=path)
     positions = Positions(path)
     warnings: list[str] = []
-    for record in wells:
-        where, well = _well_of(path, record.get("path"))
-        if not (path / where).is_dir():
+    named = [_well_of(path, record.get("path")) for record in wells]
+    with at_once(path) as threads:
+        found = list(threads.map(lambda well: _images(path, well[0]), named))
+    for (where, well), (images, told) in zip(named, found, strict=True):
+        warnings += told
+        if images is None:
             positions.add(Position(well), where, partial(_missing, path / where))
             continue
-        for image, field in _images(path, where, warnings):
+        for image, field in images:
             position = Position(well, field)
             opener = movie_opener(path / image, position, channel=channel, max_pixels=max_pixels)
             positions.add(position, image, opener)
@@ -72,7 +77,7 @@ def open_plate_group(path: Path, *, channel: int | None, max_pixels: int) -> Pla
     return Plate(safe_stem(text_name(stem[:255])), path, positions.openers, tuple(dict.fromkeys(warnings)))
 
 
-def _well_of(plate: Path, where: Any) -> tuple[str, str]:
+def _well_of(plate: AnyPath, where: Any) -> tuple[str, str]:
     """Check the path of a well, and return it with the well's name."""
     parts = where.split("/") if isinstance(where, str) else []
     if len(parts) != 2 or not all(_PART.fullmatch(part) for part in parts):
@@ -88,17 +93,29 @@ def _well_of(plate: Path, where: Any) -> tuple[str, str]:
             "A/1 to AF/48; nothing was read",
             path=plate,
         )
-    check_inside(plate, where)
+    _check_inside(plate, where)
     return where, well
 
 
-def _images(plate: Path, where: str, warnings: list[str]) -> list[tuple[str, int]]:
-    """Return the image groups of a well, relative to the plate, each with its field."""
+def _check_inside(plate: AnyPath, where: str) -> None:
+    # A store has no links.
+    if isinstance(plate, Path):
+        check_inside(plate, where)
+
+
+def _images(plate: AnyPath, where: str) -> tuple[list[tuple[str, int]] | None, list[str]]:
+    """Return the image groups of a well, relative to the plate, each with its field, and warnings.
+
+    None of a well that is not there.
+    """
+    if not (plate / where).is_dir():
+        return None, []
+    warnings: list[str] = []
     well = _attributes(plate / where).get("well")
-    images = well.get("images") if isinstance(well, dict) else None
-    if not isinstance(images, list) or not images or not all(isinstance(image, dict) for image in images):
+    listed = well.get("images") if isinstance(well, dict) else None
+    if not isinstance(listed, list) or not listed or not all(isinstance(image, dict) for image in listed):
         raise CorruptDataError("the well's metadata lists no images; nothing was read", path=plate / where)
-    names = [image.get("path") for image in images]
+    names = [image.get("path") for image in listed]
     for name in names:
         if not isinstance(name, str) or not _PART.fullmatch(name):
             raise UnsupportedFormatError(
@@ -106,8 +123,8 @@ def _images(plate: Path, where: str, warnings: list[str]) -> list[tuple[str, int
                 "well; it was not opened",
                 path=plate / where,
             )
-        check_inside(plate, f"{where}/{name}")
-    if len({image.get("acquisition") for image in images}) > 1:
+        _check_inside(plate, f"{where}/{name}")
+    if len({image.get("acquisition") for image in listed}) > 1:
         warnings.append("the plate has several acquisitions: each image is taken as a field of its own")
     numbers = [int(name) if name.isdecimal() and int(name) < MAX_FIELDS else None for name in names]
     if None in numbers:
@@ -116,10 +133,11 @@ def _images(plate: Path, where: str, warnings: list[str]) -> list[tuple[str, int
         warnings.append(
             "the fields are not named by numbers: numbered from 0 in the order in which each well lists them"
         )
-    return [(f"{where}/{name}", number) for name, number in zip(names, numbers, strict=True) if number is not None]
+    images = [(f"{where}/{name}", number) for name, number in zip(names, numbers, strict=True) if number is not None]
+    return images, warnings
 
 
-def _attributes(group: Path) -> dict[str, Any]:
+def _attributes(group: AnyPath) -> dict[str, Any]:
     """Return the OME attributes of a group: of Zarr v3 (`zarr.json`, OME-Zarr 0.5), or of Zarr v2 (`.zattrs`, 0.4)."""
     if (group / "zarr.json").is_file():
         document = _json(group / "zarr.json")
@@ -131,8 +149,8 @@ def _attributes(group: Path) -> dict[str, Any]:
     raise MissingInputError("the Zarr group has no metadata: expected zarr.json or .zattrs", path=group)
 
 
-def _json(path: Path) -> dict[str, Any]:
-    file = InputFile.find(path)
+def _json(path: AnyPath) -> dict[str, Any]:
+    file = find_file(path)
     if file.size_bytes > _MAX_METADATA_BYTES:
         raise UnsupportedFormatError(
             f"{file.size_bytes} bytes of metadata, above the limit of {_MAX_METADATA_BYTES}; not read", path=path
@@ -148,7 +166,7 @@ def _json(path: Path) -> dict[str, Any]:
     return document
 
 
-def _missing(path: Path) -> Source:
+def _missing(path: AnyPath) -> Source:
     raise MissingInputError(
         "the plate's metadata lists this well, and its folder is not there; nothing was put in its place: copy it "
         "into the plate",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from flowroi.errors import InvalidParameterError, MissingInputError, UnsupportedFormatError
 from flowroi.limits import DEFAULT_MAX_PIXELS
@@ -14,10 +13,11 @@ from flowroi.plates.listing import files_below
 from flowroi.plates.ome_zarr import is_zarr_group, open_plate_group
 from flowroi.plates.pattern import plate_of_names
 from flowroi.plates.recognise import instrument_of, is_deep, named_pattern
+from flowroi.stores import StorePath, as_path
 
 
 def open_plate(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | StorePath,
     *,
     pattern: str | None = None,
     channel: int | None = None,
@@ -27,8 +27,9 @@ def open_plate(
 
     Parameters
     ----------
-    path : path
-        An OME-Zarr plate (0.4 or 0.5), a folder of wells, or a folder of images whose names tell the wells.
+    path : path or URL
+        An OME-Zarr plate (0.4 or 0.5), which may be in a store; a folder of wells, or a folder of images whose names
+        tell the wells.
     pattern : str, optional
         A regular expression with named groups: `well`, or `row` and `column`; `field`, `channel`, `time`, `plate`.
         With a `/` in it, it is searched in the paths below the folder (`TimePoint_3/B02.tif`), otherwise in the names
@@ -67,7 +68,11 @@ def open_plate(
     if channel is not None:
         check_integer("channel", channel, low=0)
     check_integer("max_pixels", max_pixels, low=1)
-    folder = Path(path)
+    folder = as_path(path)
+    if isinstance(folder, StorePath):
+        if pattern is not None:
+            raise InvalidParameterError("pattern is given for a store; of one only OME-Zarr plates are read")
+        return open_plate_group(folder, channel=channel, max_pixels=max_pixels)
     if not folder.is_dir():
         raise MissingInputError("there is no such folder; expected a plate", path=folder)
     if is_zarr_group(folder):
@@ -81,7 +86,7 @@ def open_plate(
     wells = wells_in(folder)
     if wells.found:
         return plate_of_wells(folder, wells, pattern=pattern, channel=channel, max_pixels=max_pixels)
-    scheme = instrument_of(folder) if pattern is None else None
+    scheme = instrument_of(folder, least=1) if pattern is None else None
     if scheme is not None:
         names = files_below(folder, deep=False)
         return plate_of_names(folder, names, scheme, channel=channel, max_pixels=max_pixels)

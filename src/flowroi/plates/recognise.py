@@ -7,33 +7,38 @@ from pathlib import Path
 
 from flowroi.errors import FlowRoIError
 from flowroi.plates.folder import holds_images, images_beside, wells_in
-from flowroi.plates.listing import entries_of, files_below
+from flowroi.plates.listing import entries_of
 from flowroi.plates.ome_zarr import is_plate_group, is_zarr_group
 from flowroi.plates.pattern import known_scheme, positions_in
 from flowroi.plates.router import NamePattern
 from flowroi.sources.folder import image_names
+from flowroi.stores import StorePath, as_path
 
 
-def is_plate(path: str | os.PathLike[str], pattern: str | None = None) -> bool:
+def is_plate(path: str | os.PathLike[str] | StorePath, pattern: str | None = None, *, asked: bool = False) -> bool:
     r"""Whether a path is a plate rather than a movie.
 
     It is one if it is an OME-Zarr plate; a folder of wells (folders, or movies, named as wells, and no other images
     beside them); a folder of images whose names follow an instrument's scheme and tell several positions; or a folder
-    in which `pattern` tells wells, and not one movie alone. A plain folder of images is a movie. Images with wells of
+    for which `pattern` tells wells, however many there are. A plain folder of images is a movie. Images with wells of
     images beside them may be either; that counts as a plate, and `open_plate` refuses it.
 
     Parameters
     ----------
-    path : path
+    path : path or URL
     pattern : str, optional
         See `open_plate`.
+    asked : bool, default False
+        Whether a plate is asked for, say by a well of it: then a single position is enough for an instrument's scheme.
 
     Examples
     --------
     >>> is_plate("a movie.tif")
     False
     """
-    folder = Path(path)
+    folder = as_path(path)
+    if isinstance(folder, StorePath):
+        return is_plate_group(folder)
     try:
         if not folder.is_dir():
             return False
@@ -42,10 +47,10 @@ def is_plate(path: str | os.PathLike[str], pattern: str | None = None) -> bool:
         if is_zarr_group(folder) or "manifest.json" in entries_of(folder)[1]:
             # An image group, or an archive of a movie.
             return False
-        named = named_pattern(pattern)
-        if named is not None:
-            return _finds_a_plate(folder, named, deep=is_deep(pattern))
-        return _holds_wells(folder, pattern) or (pattern is None and instrument_of(folder) is not None)
+        if named_pattern(pattern) is not None:
+            return True
+        least = 1 if asked else 2
+        return _holds_wells(folder, pattern) or (pattern is None and instrument_of(folder, least=least) is not None)
     except (FlowRoIError, OSError, ValueError):
         # What is wrong with it is told when it is opened.
         return False
@@ -66,21 +71,11 @@ def is_deep(pattern: str | None) -> bool:
     return pattern is not None and "/" in pattern
 
 
-def instrument_of(folder: Path) -> NamePattern | None:
-    """Return the scheme of an instrument that the images of a folder follow and that tells several positions."""
+def instrument_of(folder: Path, *, least: int) -> NamePattern | None:
+    """Return the scheme of an instrument that the images of a folder follow and that tells so many positions."""
     names = image_names(folder)
     scheme = known_scheme(names)
-    return scheme if scheme is not None and len(positions_in(names, scheme)) > 1 else None
-
-
-def _finds_a_plate(folder: Path, pattern: NamePattern, *, deep: bool) -> bool:
-    """Whether a pattern that tells wells finds more than one movie in a folder of images, or cannot be followed."""
-    try:
-        count = len(positions_in(files_below(folder, deep=deep), pattern))
-    except FlowRoIError:
-        # It was meant for wells: `open_plate` says what is wrong with it, a reader of movies would ask for a time.
-        return True
-    return count != 1 or deep or not pattern.tells_time
+    return scheme if scheme is not None and len(positions_in(names, scheme)) >= least else None
 
 
 def _holds_wells(folder: Path, pattern: str | None) -> bool:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 from flowroi.archives.atomic import sync
-from flowroi.archives.folder_files import read_regular
+from flowroi.archives.folder_files import is_there, read_regular
 from flowroi.archives.manifest import COMPLETE_NAME, check_complete, complete_mark, sealed, unsealed_document
 from flowroi.errors import CorruptDataError, FlowRoIError, UnsupportedFormatError
 from flowroi.plates.base import Position
 from flowroi.plates.storage import PLATE_FORMATS, place_of
+from flowroi.stores import AnyPath, StorePath
 
 RECORD_NAME = "plate.json"
 FORMAT = "flowroi-plate"
@@ -21,12 +21,12 @@ _LARGEST_BYTES = 1 << 28
 _TEXTS = ("archive", "name", "flowroi", "digest")
 
 
-def write_record(root: Path, content: dict[str, Any]) -> dict[str, Any]:
+def write_record(root: AnyPath, content: dict[str, Any]) -> dict[str, Any]:
     """Write `plate.json`, then `COMPLETE`, each flushed to the disk before the next step.
 
     Parameters
     ----------
-    root : Path
+    root : Path or StorePath
         The plate's folder, with all else in it.
     content : dict
         The record without format, version and digest.
@@ -42,27 +42,33 @@ def write_record(root: Path, content: dict[str, Any]) -> dict[str, Any]:
     (root / COMPLETE_NAME).unlink(missing_ok=True)
     for name, bytes_of in ((RECORD_NAME, data), (COMPLETE_NAME, complete_mark(record["digest"]))):
         write_durably(root / name, bytes_of)
-        sync(root)
+        if isinstance(root, Path):
+            sync(root)
     return record
 
 
-def write_durably(path: Path, data: bytes) -> None:
-    """Write a file and flush it to the disk."""
+def write_durably(path: AnyPath, data: bytes) -> None:
+    """Write a file and flush it to the disk; or put an object, and read it back."""
+    if isinstance(path, StorePath):
+        from flowroi.stores.upload import put
+
+        put(path, data)
+        return
     path.write_bytes(data)
     sync(path)
 
 
-def is_record_there(root: Path) -> bool:
+def is_record_there(root: AnyPath) -> bool:
     """Whether a folder is a plate of ours, finished or not: it has a record."""
-    return os.path.lexists(root / RECORD_NAME)
+    return is_there(root / RECORD_NAME)
 
 
-def is_marked_complete(root: Path) -> bool:
+def is_marked_complete(root: AnyPath) -> bool:
     """Whether a folder was finished as a plate of ours, be it damaged since: it has a record and the mark."""
-    return is_record_there(root) and os.path.lexists(root / COMPLETE_NAME)
+    return is_record_there(root) and is_there(root / COMPLETE_NAME)
 
 
-def read_record(root: Path) -> dict[str, Any]:
+def read_record(root: AnyPath) -> dict[str, Any]:
     """Read and check `plate.json` and the mark that the plate is complete.
 
     Raises
@@ -73,7 +79,7 @@ def read_record(root: Path) -> dict[str, Any]:
         If it is damaged, or the plate was not finished.
     """
     path = root / RECORD_NAME
-    if not os.path.lexists(path):
+    if not is_there(path):
         raise UnsupportedFormatError(f"a folder without {RECORD_NAME}, so not a compressed plate of ours", path=root)
     record = unsealed_document(read_regular(path, _LARGEST_BYTES), path)
     if record.get("format") != FORMAT:
@@ -91,7 +97,7 @@ def positions_of(record: dict[str, Any], kind: str = "positions") -> dict[Positi
     return {Position(entry["well"], entry["field"]): entry for entry in record[kind]}
 
 
-def _check(record: dict[str, Any], path: Path) -> None:
+def _check(record: dict[str, Any], path: AnyPath) -> None:
     """Raise CorruptDataError unless a record says what records say: its digest alone does not tell who made it."""
     try:
         sound = (

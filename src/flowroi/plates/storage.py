@@ -10,6 +10,7 @@ from typing import Literal, get_args
 from flowroi.errors import InvalidParameterError
 from flowroi.plates.base import Position
 from flowroi.plates.router import archive_name, zarr_path
+from flowroi.stores import AnyPath
 
 PlateFormat = Literal["ome-zarr", "ome-zarr-0.4", "ome-tiff", "jp2", "mkv"]
 PLATE_FORMATS: tuple[str, ...] = get_args(PlateFormat)
@@ -18,7 +19,7 @@ _SUFFIXES = {"ome-tiff": ".ome.tif", "jp2": "", "mkv": ".mkv"}
 _ARCHIVE = re.compile(r"[A-Z]{1,2}[1-9][0-9]?_f[0-9]{1,5}(\.ome\.tif|\.mkv)?")
 
 
-def plate_format_of(target: Path, asked: str | None, codec: str) -> PlateFormat:
+def plate_format_of(target: AnyPath, asked: str | None, codec: str) -> PlateFormat:
     """Return the format asked for, or the one that the target's name and the codec tell.
 
     Raises
@@ -35,7 +36,7 @@ def plate_format_of(target: Path, asked: str | None, codec: str) -> PlateFormat:
     if target.suffix.lower() in (".tif", ".tiff", ".mkv", ".mp4"):
         raise InvalidParameterError(
             f"the input is a plate, and the output {target.name!r} is one movie's; expected NAME.ome.zarr, or a folder "
-            "for an archive each well and field"
+            "for an archive each well and field; a pattern without a group for the well makes a movie of the input"
         )
     if codec != "jpeg2000":
         if zarr or asked is not None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from flowroi.archives import open_archive
 from flowroi.archives.atomic import discard
+from flowroi.archives.claim import claimed
 from flowroi.errors import FlowRoIError, InvalidParameterError, OutputExistsError
 from flowroi.job import Settings
 from flowroi.masks import mask_folder
@@ -19,6 +21,7 @@ from flowroi.plates.base import Position
 from flowroi.plates.batch import concerns_all
 from flowroi.report.compression import CompressionReport
 from flowroi.sources import Source
+from flowroi.stores import AnyPath
 from flowroi.versions import codec_versions
 
 Progress = Callable[[int, int], None]
@@ -33,22 +36,25 @@ class Task:
     position : Position
     opener : callable
         Opens the movie.
-    place : Path
+    place : Path or StorePath
         Where its archive is to be; the folders around it are there.
     settings : Settings
         Of the plate: what is this position's own of it, the task finds itself.
     hidden : bool
         Whether the place is in the plate's hidden folder, where whatever is not wanted is dropped. In the target
         itself it is refused, unless the settings say to overwrite.
+    source : Path or StorePath
+        The plate: whoever runs the task must see it.
     threads : int, optional
         Of this position; all cores by default. The archive does not depend on it.
     """
 
     position: Position
     opener: Callable[[], Source]
-    place: Path
+    place: AnyPath
     settings: Settings
     hidden: bool
+    source: AnyPath
     threads: int | None = None
 
 
@@ -87,10 +93,17 @@ def run_task(task: Task, progress: Progress | None = None) -> Outcome:
     Raises
     ------
     FlowRoIError
-        For what concerns all positions.
+        For what concerns all positions; OutputExistsError also if another process is at this one.
     OSError
         If the disk is full, or fails.
     """
+    # A store has claims of its own, for the plate as a whole.
+    with claimed(task.place) if isinstance(task.place, Path) else nullcontext():
+        return run_claimed(task, progress)
+
+
+def run_claimed(task: Task, progress: Progress | None = None) -> Outcome:
+    """Do what `run_task` does, for a caller who has claimed the place."""
     try:
         settings = settings_at(task.position, task.settings, threads=task.threads)
         with task.opener() as movie:
@@ -147,12 +160,18 @@ def _kept(task: Task, plan: Plan) -> dict[str, Any] | None:
     except OutputExistsError:
         if not task.hidden:
             raise
-        discard(task.place)
+        _drop(task.place)
         return None
     versions = codec_versions()
     made_by = (versions.pop("flowroi"), versions)
     if manifest is not None and task.hidden and (manifest["flowroi"], manifest["codecs"]) != made_by:
         # Another release may code otherwise: the plate is to be as if it was made in one go.
-        discard(task.place)
+        _drop(task.place)
         return None
     return manifest
+
+
+def _drop(place: AnyPath) -> None:
+    # In a store it stands until what replaces it is uploaded.
+    if isinstance(place, Path):
+        discard(place)

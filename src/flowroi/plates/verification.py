@@ -9,6 +9,7 @@ from os import PathLike
 from flowroi.archives.plate import open_plate_archive
 from flowroi.errors import FlowRoIError
 from flowroi.plates.base import Position
+from flowroi.stores import StorePath
 from flowroi.verification import Verification, verify
 
 
@@ -43,7 +44,7 @@ class PlateVerification:
 
 
 def verify_plate(
-    path: str | PathLike[str],
+    path: str | PathLike[str] | StorePath,
     *,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -52,7 +53,7 @@ def verify_plate(
 
     Parameters
     ----------
-    path : path
+    path : path or URL
         A plate that FlowRoI compressed.
     workers : int, optional
         Threads; all cores by default.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -92,15 +92,24 @@ class Workplace:
         return self.root / place_of(position, self._format)
 
     def tidy(self, kept: tuple[Position, ...]) -> None:
-        """Remove what is left of positions under way, and, in the hidden folder, all but the positions to keep."""
+        """Remove what is left of positions under way, and, in the hidden folder, all but the positions to keep.
+
+        Rows and wells that hold none of them go, too.
+        """
         known = {place_of(position, self._format) for position in kept}
-        folders = folders_of(self._format, kept)
+        folders = [name for name in folders_of(self._format, self._positions) if (self.root / name).is_dir()]
         for folder in ("", *folders):
             for name in sorted(os.listdir(self.root / folder)):  # noqa: PTH208 - names only
                 within = f"{folder}/{name}" if folder else name
                 ours = name.startswith(".") and (name.endswith(PART) or ".flowroi-" in name)
                 if within not in {*known, *folders} and (ours or not self.in_place):
                     discard(self.root / within)
+        for folder in reversed(folders):
+            if not any((self.root / folder).iterdir()):
+                (self.root / folder).rmdir()
+
+    def confirm(self, digests: Mapping[Position, str]) -> None:
+        """Nothing is to be done: the lock keeps others from the archives."""
 
     def publish(self) -> None:
         """Give the plate its name; everything in it is on the disk already."""

@@ -7,10 +7,10 @@ import math
 import statistics
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
 from typing import Any
 
 from flowroi.roi.frame_roi import WHOLE_FRAME, RoiDiagnostics
+from flowroi.stores import AnyPath, StorePath
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class CompressionReport:
     spreads: dict[str, dict[str, Any] | None] | None = None
 
     @classmethod
-    def of_manifest(cls, manifest: dict[str, Any], source: str, target: Path, seconds: float) -> CompressionReport:
+    def of_manifest(cls, manifest: dict[str, Any], source: str, target: AnyPath, seconds: float) -> CompressionReport:
         """Report on an archive that was there already."""
         records, encode = manifest["frames"], manifest["encode"]
         raw = math.prod(manifest["shape"]) * (2 if manifest["dtype"] == "uint16" else 1)
@@ -150,8 +150,10 @@ def _spread(values: list[Any]) -> dict[str, Any] | None:
     return {"min": min(values), "median": statistics.median(values), "max": max(values)}
 
 
-def size_on_disk(path: Path) -> int:
-    """Return the bytes of a file, or of all files in a folder."""
+def size_on_disk(path: AnyPath) -> int:
+    """Return the bytes of a file, of all files in a folder, or of all objects below a place in a store."""
+    if isinstance(path, StorePath):
+        return sum(facts.size_bytes or 0 for facts in path.names_below().values())
     if path.is_dir():
         return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     return path.stat().st_size

@@ -15,9 +15,10 @@ from flowroi.errors import UnsupportedFormatError
 from flowroi.limits import MAX_METADATA_BYTES
 from flowroi.losses import Losses
 from flowroi.sources.base import Gap, Source
-from flowroi.sources.files import InputFile, located
+from flowroi.sources.files import AnyFile, find_file, located
 from flowroi.sources.names import safe_stem, safe_stems
 from flowroi.sources.pixels import Frame
+from flowroi.stores import AnyPath, StorePath
 
 _FILES = (".tif", ".tiff", ".mkv", ".mp4")
 _MARK = b'"flowroi-archive"'
@@ -30,7 +31,7 @@ class ArchiveSource(Source):
     ----------
     archive : Archive
         Closed with the source.
-    files : sequence of Path
+    files : sequence of Path or StorePath
         What it is made of.
     max_pixels : int
         Limit of a frame.
@@ -41,7 +42,7 @@ class ArchiveSource(Source):
         If its frames are larger than the limit.
     """
 
-    def __init__(self, archive: Archive, files: Sequence[Path], *, max_pixels: int) -> None:
+    def __init__(self, archive: Archive, files: Sequence[AnyPath], *, max_pixels: int) -> None:
         manifest = archive.manifest
         _, height, width = archive.shape
         if height * width > max_pixels:
@@ -49,7 +50,7 @@ class ArchiveSource(Source):
                 f"frames of {height}x{width} pixels; the limit is {max_pixels}: raise max_pixels", path=archive.path
             )
         self._archive = archive
-        self._found = [InputFile.find(file) for file in files]
+        self._found = [find_file(file) for file in files]
         super().__init__(
             name=safe_stem(manifest["name"]),
             path=archive.path,
@@ -66,7 +67,7 @@ class ArchiveSource(Source):
         )
 
     @classmethod
-    def at(cls, path: Path, *, max_pixels: int) -> Self:
+    def at(cls, path: AnyPath, *, max_pixels: int) -> Self:
         """Open the archive at a path.
 
         Raises
@@ -74,7 +75,8 @@ class ArchiveSource(Source):
         CorruptDataError, UnsupportedFormatError
             As `open_archive`.
         """
-        files = [path / name for name in names_within(path)] if path.is_dir() else [path]
+        is_folder = isinstance(path, StorePath) or path.is_dir()
+        files: list[AnyPath] = [path / name for name in names_within(path)] if is_folder else [path]
         archive = open_archive(path)
         try:
             return cls(archive, files, max_pixels=max_pixels)
@@ -85,7 +87,7 @@ class ArchiveSource(Source):
     def _read(self, t: int) -> Frame:
         return self._archive[t]
 
-    def _files(self) -> Sequence[InputFile]:
+    def _files(self) -> Sequence[AnyFile]:
         return self._found
 
     def _release(self) -> None:
@@ -108,5 +110,15 @@ def is_own_archive(path: Path, mode: int) -> bool:
     manifest = path / MANIFEST_NAME
     if not stat.S_ISDIR(mode) or not manifest.is_file():
         return False
-    with located(manifest), InputFile.find(manifest).open() as handle:
+    return _is_marked(manifest)
+
+
+def is_own_archive_in_store(place: StorePath) -> bool:
+    """Whether there is an archive of ours at a place in a store."""
+    manifest = place / MANIFEST_NAME
+    return manifest.is_file() and _is_marked(manifest)
+
+
+def _is_marked(manifest: AnyPath) -> bool:
+    with located(manifest), find_file(manifest).open() as handle:
         return _MARK in handle.read(MAX_METADATA_BYTES)

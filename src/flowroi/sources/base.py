@@ -6,7 +6,6 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,9 +15,10 @@ from flowroi.errors import InvalidParameterError, UnsupportedFormatError
 from flowroi.limits import check_frame_count
 from flowroi.losses import Losses
 from flowroi.sources.checks import FrameChecks
-from flowroi.sources.files import InputFile, located
+from flowroi.sources.files import AnyFile, located
 from flowroi.sources.names import text_name
 from flowroi.sources.pixels import Frame, bits_of
+from flowroi.stores import AnyPath
 
 # Enough to meet a bright frame of a movie that changes; few enough to decode at once.
 _SAMPLED_FRAMES = 16
@@ -50,7 +50,7 @@ class Source(ABC):
     ----------
     name : str
         A name fit for a file: the stem of the input.
-    path : Path or None
+    path : Path, StorePath or None
         The input; None for an array.
     shape : (int, int, int)
         Frames, rows, columns (T, Y, X).
@@ -74,7 +74,7 @@ class Source(ABC):
         self,
         *,
         name: str,
-        path: Path | None,
+        path: AnyPath | None,
         shape: tuple[int, int, int],
         dtype: np.dtype[Any],
         frame_names: tuple[str, ...],
@@ -108,10 +108,10 @@ class Source(ABC):
         """Decode frame `t` (already checked) to (Y, X); errors need no path or frame."""
 
     @abstractmethod
-    def _files(self) -> Sequence[InputFile]:
+    def _files(self) -> Sequence[AnyFile]:
         """Every file that the frames come from."""
 
-    def _file_of(self, t: int) -> Path | None:  # noqa: ARG002 - for sources of many files
+    def _file_of(self, t: int) -> AnyPath | None:  # noqa: ARG002 - for sources of many files
         """Return the file that frame `t` comes from, for messages."""
         return self.path
 
@@ -186,19 +186,19 @@ class Source(ABC):
             checks.observe(t, frame)
             yield frame
 
-    def file_of(self, t: int) -> Path:
+    def file_of(self, t: int) -> AnyPath:
         """Return the file that frame `t` comes from: the input itself where all frames are in one."""
         file = self._file_of(t) or self.path
         assert file is not None
         return file
 
     @property
-    def files(self) -> tuple[Path, ...]:
+    def files(self) -> tuple[AnyPath, ...]:
         """Every file that the frames come from, in the order of `provenance`."""
         return tuple(file.path for file in self._files())
 
     @property
-    def to_spare(self) -> tuple[Path, ...]:
+    def to_spare(self) -> tuple[AnyPath, ...]:
         """What no output may replace, lie in or hold: the input, and the files beside it that it names."""
         if self.path is None:
             return ()

@@ -10,8 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
+from typing import TypeAlias
 
-from flowroi.errors import CorruptDataError, FlowRoIError, MissingInputError, UnsupportedFormatError
+from flowroi.errors import CorruptDataError, FlowRoIError, MissingInputError, StoreError, UnsupportedFormatError
+from flowroi.stores import AnyPath, StorePath
+from flowroi.stores.object import InputObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +101,16 @@ class InputFile:
             return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
+AnyFile: TypeAlias = InputFile | InputObject
+
+
+def find_file(path: AnyPath, *, frame: int | None = None) -> AnyFile:
+    """Look at a file, or an object in a store; see `InputFile.find` and `InputObject.find` for what it raises."""
+    return InputObject.find(path, frame=frame) if isinstance(path, StorePath) else InputFile.find(path, frame=frame)
+
+
 @contextmanager
-def located(path: Path | None, frame: int | None = None) -> Iterator[None]:
+def located(path: AnyPath | None, frame: int | None = None) -> Iterator[None]:
     """Put the file and the frame into errors raised without them, and read errors of the system into ours."""
     try:
         yield
@@ -107,6 +118,8 @@ def located(path: Path | None, frame: int | None = None) -> Iterator[None]:
         if error.path is not None or (error.frame is not None and path is None):
             raise
         raise type(error)(error.message, path=path, frame=frame if error.frame is None else error.frame) from error
+    except StoreError:
+        raise
     except OSError as error:
         raise CorruptDataError(
             f"reading failed ({error.strerror or error}); nothing was made up in its place: check the disk, "

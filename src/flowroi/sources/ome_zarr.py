@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from flowroi.extras import need
 from flowroi.limits import check_frame_count
 from flowroi.losses import Losses
 from flowroi.sources.base import Source
-from flowroi.sources.files import InputFile, located
+from flowroi.sources.files import AnyFile, located
 from flowroi.sources.names import numbered_names, safe_stem, text_name
 from flowroi.sources.pixels import OTHER_CHANNELS, Frame, check_channel, check_pixel_type, check_size
 from flowroi.sources.recorded import with_record
@@ -26,6 +26,11 @@ from flowroi.sources.zarr_array import ZarrArray, read_array
 from flowroi.sources.zarr_chunks import ZarrChunks
 from flowroi.sources.zarr_image import read_image
 from flowroi.sources.zarr_node import read_node
+from flowroi.stores import AnyPath, StorePath
+from flowroi.stores.path import name_below
+
+if TYPE_CHECKING:
+    from flowroi.stores.fetched import Fetched
 
 # Frames that share chunks are decoded together, as far as they take no more than this.
 _MAX_BLOCK_BYTES = 1 << 28
@@ -39,8 +44,9 @@ class OmeZarrSource(Source):
 
     Parameters
     ----------
-    path : Path
-        The folder of the image group; nothing outside it is read.
+    path : Path or StorePath
+        The folder of the image group; nothing outside it is read. Of a store, objects are copied to the local disk when
+        they are needed, and kept there until the source is closed.
     channel : int or None
         The channel to take, of several.
     max_pixels : int
@@ -54,9 +60,23 @@ class OmeZarrSource(Source):
         As `open_source`.
     """
 
-    def __init__(self, path: Path, *, channel: int | None, max_pixels: int) -> None:
+    def __init__(self, path: AnyPath, *, channel: int | None, max_pixels: int) -> None:
         self._lock = Lock()
         self._block: tuple[int, Frame] | None = None
+        self._fetched: Fetched | None = None
+        if isinstance(path, StorePath):
+            from flowroi.stores.fetched import Fetched
+
+            self._fetched = Fetched(path)
+            path = self._fetched.place
+        try:
+            self._find(path, channel, max_pixels)
+        except BaseException:
+            self._release()
+            raise
+
+    def _find(self, path: AnyPath, channel: int | None, max_pixels: int) -> None:
+        """Find the array that is the movie, and every chunk of it."""
         with located(path):
             group = read_node(path)
             image = read_image(group)
@@ -84,6 +104,8 @@ class OmeZarrSource(Source):
             self._metadata = (*group.files, *node.files)
             for t in range(frames):
                 self._chunks.find(self._region(t, t + 1), t)
+            if self._fetched is not None:
+                self._fetched.check_room(sum(file.size_bytes for file in self._files()))
             self._zarr = _open(array, need("zarr", extra="zarr"))
             dtype = array.dtype
             if dtype.kind != "u" or dtype.itemsize > 2:
@@ -162,20 +184,23 @@ class OmeZarrSource(Source):
             return None
         return first
 
-    def _files(self) -> Sequence[InputFile]:
+    def _files(self) -> Sequence[AnyFile]:
         return [*self._metadata, *self._chunks.files]
 
     def provenance(self) -> list[dict[str, Any]]:
         """As `Source.provenance`, the files by their path below the group: their names alone repeat."""
-        root = self.path or Path()
+        root = self.path
+        assert root is not None
         return [
-            {**record, "name": text_name(file.path.relative_to(root).as_posix())}
+            {**record, "name": text_name(name_below(file.path, root))}
             for record, file in zip(super().provenance(), self._files(), strict=True)
         ]
 
     def _release(self) -> None:
         with self._lock:
             self._block = None
+        if self._fetched is not None:
+            self._fetched.close()
 
 
 @contextmanager
@@ -194,13 +219,14 @@ def _open(array: ZarrArray, zarr: Any) -> Any:
     """Open the array with zarr-python, of whose warnings none is for the user."""
     with zarr_errors(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        store = zarr.storage.LocalStore(array.node.path, read_only=True)
+        path = array.node.path
+        store = zarr.storage.LocalStore(path if isinstance(path, Path) else path.local(), read_only=True)
         opened = zarr.open_array(store, mode="r", zarr_format=array.node.version)
     if opened.shape != array.shape or opened.chunks != array.chunk_shape:
         raise CorruptDataError(f"zarr-python reads shape {opened.shape} in chunks {opened.chunks}: damaged metadata")
     return opened
 
 
-def _stem(path: Path) -> str:
+def _stem(path: AnyPath) -> str:
     name = path.resolve().name
     return name.removesuffix(".zarr").removesuffix(".ome") or name

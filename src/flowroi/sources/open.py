@@ -14,6 +14,7 @@ from flowroi.errors import InvalidParameterError, MissingInputError, Unsupported
 from flowroi.limits import DEFAULT_MAX_PIXELS
 from flowroi.params import check_integer
 from flowroi.sources.base import Source
+from flowroi.stores import AnyPath, StorePath, as_path
 
 _FORMATS = (
     "a folder of images (.png .bmp .tif .jp2 .j2k), one image, .tif .tiff, an OME-Zarr image, "
@@ -23,7 +24,7 @@ _IMAGES = (".png", ".bmp", ".jp2", ".j2k", ".j2c", ".jpc")
 
 
 def open_source(
-    path_or_array: str | os.PathLike[str] | npt.NDArray[Any],
+    path_or_array: str | os.PathLike[str] | StorePath | npt.NDArray[Any],
     *,
     pattern: str | None = None,
     channel: int | None = None,
@@ -33,10 +34,11 @@ def open_source(
 
     Parameters
     ----------
-    path_or_array : path or ndarray
+    path_or_array : path, URL or ndarray
         Folder of images (BMP, PNG, TIFF, JPEG 2000), one such image, TIFF or OME-TIFF, an OME-Zarr image
         group 0.4 or 0.5 (needs `flowroi[zarr]`), AVI/MP4/MKV (needs `flowroi[video]`), an archive of ours, `.npy`, or
-        an array (T, Y, X) or (Y, X). uint8 or uint16, grey.
+        an array (T, Y, X) or (Y, X). uint8 or uint16, grey. Of the URL of a store (`s3://bucket/movie.ome.zarr`; needs
+        `flowroi[stores]`) an OME-Zarr image, or an archive of ours in OME-Zarr.
     pattern : str, optional
         For folders: a regular expression searched in the file names, with a named group `time` (or `t`), e.g.
         `r"_t(?P<time>\d+)_data\.bmp$"`. Names without a match are left out. Without it, the names must be equal but for
@@ -81,9 +83,12 @@ def open_source(
 
         _refuse_unused(None, "an array", pattern=pattern, channel=channel)
         return ArraySource(path_or_array, max_pixels=max_pixels)
-    if not isinstance(path_or_array, str | os.PathLike):
+    if not isinstance(path_or_array, str | os.PathLike | StorePath):
         raise InvalidParameterError(f"the input is a {type(path_or_array).__name__}; expected {_FORMATS}")
-    return _open_path(Path(path_or_array), pattern, channel, max_pixels)
+    place = as_path(path_or_array)
+    if isinstance(place, StorePath):
+        return _open_in_store(place, pattern, channel, max_pixels)
+    return _open_path(place, pattern, channel, max_pixels)
 
 
 def _open_path(path: Path, pattern: str | None, channel: int | None, max_pixels: int) -> Source:
@@ -135,7 +140,26 @@ def _open_path(path: Path, pattern: str | None, channel: int | None, max_pixels:
     raise UnsupportedFormatError(f"the suffix is {suffix!r}; expected {_FORMATS}; it was not opened", path=path)
 
 
-def _refuse_unused(path: Path | None, kind: str, *, pattern: str | None = None, channel: int | None = None) -> None:
+def _open_in_store(place: StorePath, pattern: str | None, channel: int | None, max_pixels: int) -> Source:
+    from flowroi.sources.archive import ArchiveSource, is_own_archive_in_store
+    from flowroi.sources.zarr_node import is_zarr
+
+    if is_own_archive_in_store(place):
+        _refuse_unused(place, "an archive", pattern=pattern, channel=channel)
+        return ArchiveSource.at(place, max_pixels=max_pixels)
+    if is_zarr(place):
+        from flowroi.sources.ome_zarr import OmeZarrSource
+
+        _refuse_unused(place, "an OME-Zarr group", pattern=pattern)
+        return OmeZarrSource(place, channel=channel, max_pixels=max_pixels)
+    raise MissingInputError(
+        "no Zarr group or array is there; of a store only OME-Zarr is read: check the name, or copy other files to "
+        "this machine, or mount the store",
+        path=place,
+    )
+
+
+def _refuse_unused(path: AnyPath | None, kind: str, *, pattern: str | None = None, channel: int | None = None) -> None:
     """Raise InvalidParameterError for a parameter without a meaning here: it was meant to do something."""
     if pattern is not None:
         raise InvalidParameterError(f"pattern is given for {kind}; it orders the images of a folder", path=path)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from flowroi.errors import CorruptDataError
 from flowroi.losses import Losses
+from flowroi.stores import AnyPath
 
 
-def with_record(path: Path, found: Losses) -> Losses:
+def with_record(path: AnyPath, found: Losses) -> Losses:
     """Return the losses that a file's record tells, with those that its own coding shows.
 
     Parameters
     ----------
-    path : Path
+    path : Path or StorePath
         A file or folder of pixels.
     found : Losses
         What its coding shows.

@@ -18,9 +18,10 @@ from flowroi.codec.codestream import check_limits, read_header
 from flowroi.codec.structure import check_structure
 from flowroi.errors import CorruptDataError, UnsupportedFormatError
 from flowroi.limits import MAX_FRAMES
-from flowroi.sources.files import InputFile, located
+from flowroi.sources.files import AnyFile, find_file, located
 from flowroi.sources.zarr_array import ZarrArray
 from flowroi.sources.zarr_node import inside
+from flowroi.stores.path import name_below
 
 # What a codec before the compressor may add: checksums.
 _SLACK_BYTES = 64
@@ -35,7 +36,7 @@ Coordinates = tuple[int, ...]
 class _Piece:
     """A stored chunk: its file, and where it is in it."""
 
-    file: InputFile
+    file: AnyFile
     offset: int
     size_bytes: int
 
@@ -61,11 +62,11 @@ class ZarrChunks:
 
     def __init__(self, array: ZarrArray) -> None:
         self._array = array
-        self._files: dict[Coordinates, InputFile] = {}
+        self._files: dict[Coordinates, AnyFile] = {}
         self._indices: dict[Coordinates, npt.NDArray[np.uint64]] = {}
 
     @property
-    def files(self) -> list[InputFile]:
+    def files(self) -> list[AnyFile]:
         """The files that were found until now."""
         return list(self._files.values())
 
@@ -132,12 +133,12 @@ class ZarrChunks:
             )
         return _Piece(file, offset, size)
 
-    def _file(self, stored: Coordinates, frame: int) -> InputFile:
+    def _file(self, stored: Coordinates, frame: int) -> AnyFile:
         if stored in self._files:
             return self._files[stored]
         node = self._array.node
         names = ([self._array.prefix] if self._array.prefix else []) + [str(n) for n in stored]
-        base = node.path.relative_to(node.root).as_posix()
+        base = name_below(node.path, node.root)
         key = self._array.separator.join(names)
         path = inside(node.root, key if base == "." else f"{base}/{key}")
         if not path.exists():
@@ -149,10 +150,10 @@ class ZarrChunks:
             )
         if len(self._files) >= MAX_FRAMES:
             raise UnsupportedFormatError(f"more than {MAX_FRAMES} chunks; nothing was read: save it with larger ones")
-        self._files[stored] = file = InputFile.find(path, frame=frame)
+        self._files[stored] = file = find_file(path, frame=frame)
         return file
 
-    def _index(self, stored: Coordinates, file: InputFile, frame: int) -> npt.NDArray[np.uint64]:
+    def _index(self, stored: Coordinates, file: AnyFile, frame: int) -> npt.NDArray[np.uint64]:
         """Read the offsets and lengths of a shard's chunks; zarr-python checks their CRC when it reads."""
         if stored not in self._indices:
             size = self._array.index_bytes

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from flowroi.errors import CorruptDataError, MissingInputError, UnsupportedFormatError
 from flowroi.limits import MAX_METADATA_BYTES
-from flowroi.sources.files import InputFile
+from flowroi.sources.files import AnyFile, find_file
 from flowroi.sources.names import text_name
+from flowroi.stores import AnyPath, StorePath
+from flowroi.stores.path import name_below
 
 _V3, _ARRAY, _GROUP, _ATTRIBUTES = "zarr.json", ".zarray", ".zgroup", ".zattrs"
 
@@ -21,9 +22,9 @@ class Node:
 
     Parameters
     ----------
-    root : Path
+    root : Path or StorePath
         The folder that was given; nothing outside it is read.
-    path : Path
+    path : Path or StorePath
         The folder of the node.
     version : int
         Zarr format, 2 or 3.
@@ -32,30 +33,30 @@ class Node:
         `zarr.json`, `.zarray` or `.zgroup`.
     attributes : dict
         Of the user; `.zattrs` in version 2.
-    files : tuple of InputFile
+    files : tuple of AnyFile
         What they were read from.
     """
 
-    root: Path
-    path: Path
+    root: AnyPath
+    path: AnyPath
     version: int
     is_array: bool
     metadata: dict[str, Any]
     attributes: dict[str, Any]
-    files: tuple[InputFile, ...]
+    files: tuple[AnyFile, ...]
 
 
-def is_zarr(folder: Path) -> bool:
+def is_zarr(folder: AnyPath) -> bool:
     """Whether a folder is a Zarr group or array."""
     return any((folder / name).exists() for name in (_V3, _ARRAY, _GROUP, _ATTRIBUTES))
 
 
-def read_node(root: Path, key: str = "") -> Node:
+def read_node(root: AnyPath, key: str = "") -> Node:
     """Read what describes the group or array under a key.
 
     Parameters
     ----------
-    root : Path
+    root : Path or StorePath
         The folder that was given.
     key : str
         Names with "/" between them; "" is the root itself.
@@ -95,7 +96,7 @@ def read_node(root: Path, key: str = "") -> Node:
     return Node(root, folder, 2, is_array, metadata, attributes, tuple(files))
 
 
-def inside(root: Path, key: str) -> Path:
+def inside(root: AnyPath, key: str) -> AnyPath:
     """Return the path of a key below a root, wherever its links lead: within the root, or it is refused.
 
     Raises
@@ -109,6 +110,9 @@ def inside(root: Path, key: str) -> Path:
             f"the metadata refers to {text_name(key)!r}; expected a path below the folder; it was not opened", path=root
         )
     path = root.joinpath(*parts)
+    if isinstance(path, StorePath) or isinstance(root, StorePath):
+        # Stores have no links.
+        return path
     try:
         real = path.resolve()
     except (OSError, RuntimeError) as error:
@@ -122,9 +126,9 @@ def inside(root: Path, key: str) -> Path:
     return path
 
 
-def _read_json(root: Path, folder: Path, name: str) -> tuple[dict[str, Any], InputFile]:
-    key = (folder / name).relative_to(root).as_posix()
-    file = InputFile.find(inside(root, key))
+def _read_json(root: AnyPath, folder: AnyPath, name: str) -> tuple[dict[str, Any], AnyFile]:
+    key = name_below(folder / name, root)
+    file = find_file(inside(root, key))
     if file.size_bytes > MAX_METADATA_BYTES:
         raise UnsupportedFormatError(
             f"{file.size_bytes} bytes of metadata, above the limit of {MAX_METADATA_BYTES}; not read", path=file.path
@@ -138,7 +142,7 @@ def _read_json(root: Path, folder: Path, name: str) -> tuple[dict[str, Any], Inp
     return _mapping(value, file), file
 
 
-def _mapping(value: Any, file: InputFile) -> dict[str, Any]:
+def _mapping(value: Any, file: AnyFile) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise CorruptDataError(f"holds a {type(value).__name__}; expected a JSON object", path=file.path)
     return value

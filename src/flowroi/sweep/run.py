@@ -21,6 +21,7 @@ from flowroi.limits import DEFAULT_MAX_PIXELS
 from flowroi.params import check_integer
 from flowroi.segmenters import Segmenter
 from flowroi.sources import open_source
+from flowroi.stores import AnyPath
 from flowroi.sweep.cache import Cache
 from flowroi.sweep.goal import Candidate, Goal, front, make_goal
 from flowroi.sweep.options import Options, Value, check_names, grid
@@ -85,7 +86,7 @@ class Sweep:
     ----------
     name : str
         Of the movie, or the plate.
-    path : Path or None
+    path : Path, StorePath or None
     shape : (int, int, int)
         (T, Y, X); of a plate, those of the first movie sampled.
     dtype : str
@@ -114,7 +115,7 @@ class Sweep:
     """
 
     name: str
-    path: Path | None
+    path: AnyPath | None
     shape: tuple[int, int, int]
     dtype: str
     raw_bytes: int
@@ -250,7 +251,7 @@ def run_sweep_on(
     best: str | None = None,
     rounds: int = ROUNDS,
     workers: int | None = None,
-    plate: tuple[str, Path, int, Sequence[tuple[str, str]]] | None = None,
+    plate: tuple[str, AnyPath, int, Sequence[tuple[str, str]]] | None = None,
     progress: Progress | None = None,
 ) -> Sweep:
     """Do what `run_sweep` does, on samples that were read already.
@@ -261,7 +262,7 @@ def run_sweep_on(
         Of one movie, or of several of a plate: then a target is met where it is in each of them.
     labelled : bool
         Whether the samples have labels.
-    plate : (str, Path, int, sequence of (str, str)), optional
+    plate : (str, Path or StorePath, int, sequence of (str, str)), optional
         Its name, where it is, how many positions were asked for, and what was left out before, with why.
     cache, targets, segmenter, axes, fixed, best, rounds, workers, progress
         See `run_sweep`.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from flowroi.errors import InvalidParameterError
 from flowroi.evaluation.labels import LabelSource
 from flowroi.evaluation.results import Summary
 from flowroi.sources import Source
+from flowroi.stores import AnyPath
 from flowroi.sweep.goal import Candidate, Goal
 from flowroi.sweep.options import Options
 from flowroi.sweep.runner import Outcome, Runner
@@ -27,7 +27,7 @@ class Sample:
     Attributes
     ----------
     name : str
-    path : Path or None
+    path : Path, StorePath or None
     shape : (int, int, int)
         (T, Y, X) of the movie.
     dtype : dtype
@@ -37,7 +37,7 @@ class Sample:
     """
 
     name: str
-    path: Path | None
+    path: AnyPath | None
     shape: tuple[int, int, int]
     dtype: np.dtype[Any]
     significant_bits: int

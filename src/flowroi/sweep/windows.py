@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy.typing as npt
 
 from flowroi.evaluation.labels import Labels, LabelSource
 from flowroi.sources import Source
+from flowroi.stores import AnyPath
 
 # Enough neighbours for the motion of slow cells and for what `fused` learns of the background.
 WINDOW_FRAMES = 8
@@ -33,7 +33,7 @@ class Window:
         The true cells of each frame, where they are given.
     frame_names : tuple of str
     significant_bits : int
-    path : Path or None
+    path : Path, StorePath or None
         The movie, for messages.
     position : str
         Of the movie on its plate; empty for one that is not of a plate.
@@ -45,7 +45,7 @@ class Window:
     labels: tuple[Labels | None, ...]
     frame_names: tuple[str, ...]
     significant_bits: int
-    path: Path | None
+    path: AnyPath | None
     position: str = ""
 
     def digest(self) -> str:
