@@ -51,6 +51,9 @@ def plate_verdict(found: PlateEvaluation) -> str:
             parts.append(f"the segmentation's F1 is {pooled.f1:.3f}, and {raw.f1:.3f} uncompressed")
         else:
             parts.append(f"the segmenter does not find these cells even uncompressed (F1 {raw.f1:.3f}): choose another")
+    missing = sum(bool(result.missed_targets) for result in found.positions)
+    if missing:
+        parts.append(f"{missing} of {count} positions do not meet every target")
     if found.failed:
         parts.append(f"{len(found.failed)} could not be measured: {_some(p for p, _ in found.failed)}")
     return "; ".join(parts) + "."
@@ -99,7 +102,7 @@ def _archives(found: PlateEvaluation) -> Table:
     rows: list[tuple[Cell, ...]] = []
     raw = found.pooled_raw()
     if raw is not None:
-        rows.append(("uncompressed", len(found.positions), raw.frames, raw.rate, None, None, None, None, raw.f1, None))
+        rows.append(("uncompressed", len(found.positions), raw.rate, None, None, None, None, raw.f1, None))
     for n, name in enumerate(found.archives):
         pooled = found.pooled(n)
         if pooled is None:
@@ -110,7 +113,6 @@ def _archives(found: PlateEvaluation) -> Table:
             (
                 name,
                 len(order),
-                pooled.frames,
                 pooled.rate,
                 found.median_gain(n),
                 _exact(pooled.roi_psnr),
@@ -126,7 +128,6 @@ def _archives(found: PlateEvaluation) -> Table:
         (
             "what",
             "positions",
-            "frames",
             "rate",
             "gain, median",
             "PSNR, cells (dB)",
@@ -166,7 +167,6 @@ def _positions(found: PlateEvaluation, n: int) -> Table:
         ("frames", lambda _, s: s.frames),
         ("rate", lambda _, s: s.rate),
         ("PSNR, cells (dB)", lambda _, s: _exact(s.roi_psnr)),
-        ("PSNR, elsewhere (dB)", lambda _, s: _exact(s.background_psnr)),
         ("gain", lambda r, _: r.gains.get(n)),
         ("F1", lambda _, s: s.f1),
         ("F1, raw", lambda r, _: r.raw.summary().f1),
