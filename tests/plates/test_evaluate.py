@@ -13,7 +13,6 @@ from flowroi.archives.plate import open_plate_archive
 from flowroi.cli.app import run
 from flowroi.report.blocks import Link
 from flowroi.report.plate_map import plate_map_figure
-from tests.browser import browser  # noqa: F401
 from tests.cli.conftest import flow  # noqa: F401
 from tests.plates.labelled import break_well, write_labelled_plate
 
