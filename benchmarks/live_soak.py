@@ -10,7 +10,7 @@ files are equal. It notes the SHA-256 of every file, and when it was complete.
 Printed: the files whose SHA-256 the finished archives do not name, in their order, once each (0 is wanted); the lag
 from a file's completion to its frame on the disk, over all frames and without the first nine of each well, which wait
 for each other where the target is the camera's noise; that from a file's turn, as `flowroi watch` itself tells it; the
-processor time an image; and the memory, from when every well had ten frames to the end.
+processor time an image; and the memory, from when every well had 60 frames, and so a full background, to the end.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ from flowroi.synthetic import iter_synthetic
 _COLUMNS = 12
 _MARKER = "DONE"
 _OPENING_FRAMES = 9
+# From here on a well has all the frames of its background that it will have.
+_SETTLED_FRAMES = 60
 _SAMPLE_S = 2.0
 _PIXELS_A_CELL = 4000
 
@@ -229,12 +231,12 @@ def tell(
     behind = [event["behind_s"] for _, event in watched.events if event["type"] == "lag"]
     print(f"furthest behind, as it tells: {max(behind, default=0.0):.1f} s")
     print(f"processor time: {1000 * watched.cpu_s / max(1, frames):.1f} ms an image, archives included")
-    warm = [(n, kb) for at, n, kb in watched.memory if n >= 10 * args.wells and at < watched.finishing_at]
+    warm = [(n, kb) for at, n, kb in watched.memory if n >= _SETTLED_FRAMES * args.wells and at < watched.finishing_at]
     if len(warm) >= 10:
         tenth = max(1, len(warm) // 10)
         first, final = (statistics.median(kb for _, kb in part) for part in (warm[:tenth], warm[-tenth:]))
         print(
-            f"memory: {first / 1024:.0f} MB once every well had ten frames, {final / 1024:.0f} MB at the end "
+            f"memory: {first / 1024:.0f} MB once every well had {_SETTLED_FRAMES} frames, {final / 1024:.0f} MB at the end "
             f"({final / first - 1:+.1%}), most {max(kb for *_, kb in watched.memory) / 1024:.0f} MB"
         )
 
