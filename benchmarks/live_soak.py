@@ -236,8 +236,8 @@ def tell(
         tenth = max(1, len(warm) // 10)
         first, final = (statistics.median(kb for _, kb in part) for part in (warm[:tenth], warm[-tenth:]))
         print(
-            f"memory: {first / 1024:.0f} MB once every well had {_SETTLED_FRAMES} frames, {final / 1024:.0f} MB at the end "
-            f"({final / first - 1:+.1%}), most {max(kb for *_, kb in watched.memory) / 1024:.0f} MB"
+            f"memory: {first / 1024:.0f} MB once every well had {_SETTLED_FRAMES} frames, "
+            f"{final / 1024:.0f} MB at the end ({final / first - 1:+.1%}), most {max(kb for *_, kb in watched.memory) / 1024:.0f} MB"
         )
 
 
