@@ -221,10 +221,12 @@ def _target(path: str | PathLike[str] | StorePath) -> Path:
 
 
 def _with_whole_paths(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options with the folder of masks as workers see it, whose current folder is another one."""
-    masks = options.get("roi_method")
+    """Return the options with their folders as workers see them, whose current folder is another one."""
+    masks, scratch = options.get("roi_method"), options.get("scratch")
     if masks is not None and Path(masks).is_dir():
         options = {**options, "roi_method": str(Path(masks).absolute())}
+    if scratch is not None:
+        options = {**options, "scratch": Path(scratch).absolute()}
     return options
 
 
