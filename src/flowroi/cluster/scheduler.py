@@ -7,6 +7,8 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from flowroi.extras import need
+
 SCHEMES = ("tcp://", "tls://")
 
 
@@ -41,12 +43,12 @@ def greet(address: str, timeout_s: float) -> None:
     TypeError, ValueError
         If the address, or what TLS needs for it, is wrong.
     """
-    from distributed.comm import connect
-    from distributed.security import Security
+    connect = need("distributed.comm", extra="dask").connect
+    options = need("distributed.security", extra="dask").Security().get_connection_args("client")
 
     async def exchange() -> None:
         async with asyncio.timeout(timeout_s):
-            comm = await connect(address, timeout=timeout_s, **Security().get_connection_args("client"))
+            comm = await connect(address, timeout=timeout_s, **options)
             comm.abort()
 
     # The caller's thread may have a loop of its own, as notebooks do.
