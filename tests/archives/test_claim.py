@@ -33,11 +33,23 @@ def test_one_at_a_time(tmp_path):
     place = tmp_path / "a.ome.tif"
     with claimed(place) as claim:
         assert is_claimed(place)
-        with pytest.raises(OutputExistsError, match=r"a\.ome\.tif: another process"), claimed(place):
+        with pytest.raises(OutputExistsError, match=r"\.a\.ome\.tif\.claim.*: another process"), claimed(place):
             pass
         claim.sign()
     assert not is_claimed(place)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_in_the_way_is_the_claim_not_the_archive(tmp_path, monkeypatch):
+    def no_locks(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    place = tmp_path / "a.ome.tif"
+    claim_of(place).touch()
+    with pytest.raises(OutputExistsError, match="remove it") as refusal, claimed(place):
+        pass
+    assert refusal.value.path == str(claim_of(place))
 
 
 def test_a_sign_of_life(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """What the command line says to a cluster that is named wrongly, or cannot be had."""
 
+import socket
 import sys
 
 import pytest
@@ -12,6 +13,7 @@ from tests.plates.test_compression import write_plate
 def say(capfd, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     write_plate(tmp_path / "raw", ("A1",), frames=1)
+    (tmp_path / "notes.json").write_text("[]")
 
     def call(*arguments):
         return run(["compress", "raw", "-o", "out", *arguments]), capfd.readouterr().err
@@ -34,12 +36,21 @@ def say(capfd, monkeypatch, tmp_path):
             1,
             "no scheduler answers at tcp://127.0.0.1:1",
         ),
+        (("--cluster", "tcp://127.0.0.1"), 1, "tcp://127.0.0.1 cannot be connected to (missing port number"),
+        (("--cluster", "notes.json", "--cluster-patience", "0.5"), 1, "that is no scheduler file"),
     ],
 )
 def test_clusters_that_cannot_be_had(say, tmp_path, arguments, code, reason):
     assert say(*arguments)[0] == code
     assert reason in say(*arguments)[1]
     assert not (tmp_path / "out").exists()
+
+
+def test_where_something_else_listens_and_says_nothing(say):
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        code, said = say("--cluster", f"tcp://127.0.0.1:{mute.getsockname()[1]}", "--cluster-patience", "0.5")
+    assert code == 1
+    assert "did not answer within 1 s" in said
 
 
 @pytest.mark.parametrize(

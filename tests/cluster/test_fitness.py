@@ -87,7 +87,7 @@ def folder(tmp_path):
 
 
 def test_a_lease_is_recognised_while_it_is_held(folder):
-    with Lease([folder / "x"]) as lease:
+    with Lease(folder) as lease:
         recognise(lease.path, lease.secret)
         check(lease.path)
         with pytest.raises(Unfit, match="another folder"):
@@ -109,11 +109,11 @@ def test_locks_that_do_not_reach(folder):
 def test_the_lease_of_a_command_that_was_killed(folder):
     program = (
         "import os, signal, sys; from pathlib import Path; from flowroi.cluster.lease import Lease; "
-        "lease = Lease([Path(sys.argv[1])]); os.kill(os.getpid(), signal.SIGKILL)"
+        "lease = Lease(Path(sys.argv[1])); os.kill(os.getpid(), signal.SIGKILL)"
     )
-    subprocess.run([sys.executable, "-c", program, str(folder / "x")], cwd=ROOT, timeout=60)
+    subprocess.run([sys.executable, "-c", program, str(folder)], cwd=ROOT, timeout=60)
     (left,) = folder.iterdir()
     with pytest.raises(LeaseLost):
         check(left)
-    with Lease([folder / "x"]) as lease, Lease([folder / "y"]) as other:
+    with Lease(folder) as lease, Lease(folder) as other:
         assert sorted(folder.iterdir()) == sorted([lease.path, other.path])

@@ -29,7 +29,7 @@ def unheard_of(_number, _threads, _progress):
 @pytest.fixture
 def lease(tmp_path, monkeypatch):
     monkeypatch.setattr(on_worker, "_event_log", lambda: lambda *_: None)
-    with Lease([tmp_path / "a.ome.tif"]) as held:
+    with Lease(tmp_path) as held:
         yield held
 
 

@@ -8,6 +8,7 @@ import tifffile
 
 from flowroi import compress, synthetic_movie
 from flowroi.cluster import connect
+from flowroi.cluster.lease import Lease
 from flowroi.synthetic import write_synthetic_plate
 from tests.plates.test_compression import digests
 
@@ -79,6 +80,21 @@ def test_one_movie_and_relative_names(shared_cluster, movies, tmp_path):
         assert made.stderr.count("\n") == 1
         assert "read as time" in made.stderr
     assert (tmp_path / "a.ome.tif").read_bytes() == (tmp_path / "b.ome.tif").read_bytes()
+
+
+def test_each_folder_of_outputs_is_proven_to_be_shared(shared_cluster, movies, tmp_path, monkeypatch):
+    from flowroi.cluster import dispatch
+
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder in folders:
+        folder.mkdir()
+    proven = []
+    monkeypatch.setattr(dispatch, "Lease", lambda folder: proven.append(folder) or Lease(folder))
+    with connect(shared_cluster.address) as cluster:
+        pairs = [(movies[0], folder / "movie.ome.tif") for folder in folders]
+        assert len(list(cluster.compress_movies(pairs, lossless="all", roi_method="none"))) == 2
+    assert sorted(proven) == folders
+    assert [[path.name for path in folder.iterdir()] for folder in folders] == [["movie.ome.tif"]] * 2
 
 
 def test_fewer_threads_are_used_where_that_is_asked(shared_cluster, compress_hindered, raw, notes, tmp_path):

@@ -110,3 +110,23 @@ def test_lost_claim_ends_the_upload_before_the_mark(target, raw, monkeypatch):
         flowroi.compress(raw, target, **OPTIONS)
     assert "COMPLETE" not in target.names_below()
     assert json.loads(claim_of(target).read_bytes())["token"] == "another's"
+
+
+def test_two_that_take_over_the_claim_of_a_dead_one_at_the_same_moment(target, monkeypatch):
+    from flowroi.stores import claim
+
+    Claim(target).__enter__()
+    change(target, machine="elsewhere", until=time.time() - 1)
+    first, second, refuse_held = Claim(target), Claim(target), claim._refuse_held
+
+    def late(place, held):
+        # The second one has looked; before it removes the claim, the first one has done so, and put its own.
+        monkeypatch.setattr(claim, "_refuse_held", refuse_held)
+        first.__enter__()
+        refuse_held(place, held)
+
+    monkeypatch.setattr(claim, "_refuse_held", late)
+    with second:
+        second.begin()
+        with pytest.raises(OutputExistsError, match="took this output over"):
+            first.begin()

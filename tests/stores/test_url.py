@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from flowroi.errors import FlowRoIError, InvalidParameterError, MissingInputError, UnsupportedFormatError
+from flowroi.errors import (
+    FlowRoIError,
+    InvalidParameterError,
+    MissingInputError,
+    StoreError,
+    UnsupportedFormatError,
+)
 from flowroi.plates import open_plate
 from flowroi.sources import open_source
 from flowroi.stores import StorePath, as_path
@@ -85,3 +91,11 @@ def test_hostile_wells_are_inert(raw_plate, where, tmp_path):
     with pytest.raises(UnsupportedFormatError):
         open_plate(place)
     assert len(POSITIONS) == 2
+
+
+@pytest.mark.parametrize("who", ["key:hush", "key:hu/hush", "hush"])
+def test_credentials_are_not_shown_by_what_the_stores_own_package_says(s3, who):
+    with pytest.raises(StoreError) as told:
+        as_path(f"s3://{who}@box/small.ome.zarr").exists()
+    assert "hush" not in str(told.value)
+    assert "s3://box/small.ome.zarr" in str(told.value)

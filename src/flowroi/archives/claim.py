@@ -76,7 +76,7 @@ def claimed(place: Path) -> Iterator[Claim]:
     Raises
     ------
     OutputExistsError
-        If another process makes it.
+        If another process makes it, or may do so; its path is the claim's.
 
     Examples
     --------
@@ -86,10 +86,8 @@ def claimed(place: Path) -> Iterator[Claim]:
     True
     """
     path = claim_of(place)
-    try:
-        handle = hold(path, folder=False)
-    except OutputExistsError as error:
-        raise OutputExistsError(error.message, path=place) from error
+    # What it raises names the claim, not the archive: where it says "remove it", an archive may stand beside.
+    handle = hold(path, folder=False)
     claim = Claim(path, handle)
     try:
         if claim.is_locked:

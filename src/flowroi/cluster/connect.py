@@ -8,6 +8,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flowroi.cluster.scheduler import SCHEMES, greet, scheduler_address
 from flowroi.errors import FlowRoIError, InvalidParameterError, MissingInputError
 from flowroi.extras import need
 from flowroi.stores import AnyPath, StorePath, as_path
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 PATIENCE_S = 300.0
 # Jobs may wait for long in a queue.
 SLURM_PATIENCE_S = 86_400.0
-_SCHEMES = ("tcp://", "tls://")
 
 
 class Cluster:
@@ -171,7 +171,7 @@ def _linked(
     tell: Callable[[str], None],
 ) -> Iterator[Link]:
     where = "" if address is None else fspath(address)
-    if address is not None and not where.startswith(_SCHEMES) and not Path(where).exists():
+    if address is not None and not where.startswith(SCHEMES) and not Path(where).exists():
         if "://" in where or not ("/" in where or where.endswith(".json")):
             raise InvalidParameterError(
                 f"the cluster is {where!r}; expected tcp://HOST:PORT, tls://HOST:PORT, or the scheduler file"
@@ -190,12 +190,9 @@ def _linked(
             where = supply.address
 
         def open_client(timeout_s: float) -> Any:
-            if where.startswith(_SCHEMES):
-                return distributed.Client(where, timeout=timeout_s, set_as_default=False)
-            if not Path(where).exists():
-                # Dask would wait for it, for ever.
-                raise ConnectionError("there is no scheduler file")
-            return distributed.Client(scheduler_file=where, timeout=timeout_s, set_as_default=False)
+            found = scheduler_address(where)
+            greet(found, timeout_s)
+            return distributed.Client(found, timeout=timeout_s, set_as_default=False)
 
         try:
             link = Link(where, open_client, patience_s, tell, supply)
@@ -224,10 +221,12 @@ def _target(path: str | PathLike[str] | StorePath) -> Path:
 
 
 def _with_whole_paths(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options with the folder of masks as workers see it, whose current folder is another one."""
-    masks = options.get("roi_method")
+    """Return the options with their folders as workers see them, whose current folder is another one."""
+    masks, scratch = options.get("roi_method"), options.get("scratch")
     if masks is not None and Path(masks).is_dir():
         options = {**options, "roi_method": str(Path(masks).absolute())}
+    if scratch is not None:
+        options = {**options, "scratch": Path(scratch).absolute()}
     return options
 
 

@@ -10,9 +10,10 @@ import pickle
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -113,17 +114,20 @@ class Dispatch:
         FlowRoIError
             If there is no scheduler, or no worker that can be used, for longer than patience lasts.
         """
-        with Lease([errand.place for errand in self.errands]) as lease:
+        with ExitStack() as held:
+            # Outputs of different folders may be on different file systems: each is proven by itself.
+            leases = {folder: held.enter_context(Lease(folder)) for folder in {one.folder for one in self.errands}}
             try:
                 while self.waiting or self.alone or self.later or self.under_way:
                     workers = self._usable_workers()
                     yield from self._final(self._taken_from_the_dead())
                     self._ask_again()
-                    self._hand_out(workers, lease)
+                    self._hand_out(workers, leases)
                     yield from self._final(self._taken())
                     self._tell()
             finally:
-                lease.release()
+                for lease in leases.values():
+                    lease.release()
                 self._stop()
 
     def _final(self, answers: Generator[tuple[int, Any]]) -> Generator[tuple[int, Any]]:
@@ -175,7 +179,7 @@ class Dispatch:
             number, attempt, done, total = event[1]
             self.heard[number] = (attempt, done, total)
 
-    def _hand_out(self, workers: dict[str, Worker], lease: Lease) -> None:
+    def _hand_out(self, workers: dict[str, Worker], leases: Mapping[Path, Lease]) -> None:
         """Give a thread to each errand; more, where fewer errands are left than threads are free."""
         used = dict.fromkeys(workers, 0)
         for attempt in self.under_way.values():
@@ -191,15 +195,24 @@ class Dispatch:
             threads = max(1, min(free, room // len(self.waiting)))
             used[address] += threads
             room -= threads
-            self._submit(self.waiting.popleft(), address, workers[address], threads, threads, lease)
+            self._submit(self.waiting.popleft(), address, workers[address], threads, threads, leases)
         if self.alone and not self.waiting and room > 0:
             for address in (one for one in workers if not used[one]):
-                self._submit(self.alone.popleft(), address, workers[address], 1, workers[address].threads, lease)
+                self._submit(self.alone.popleft(), address, workers[address], 1, workers[address].threads, leases)
                 break
 
-    def _submit(self, number: int, address: str, worker: Worker, threads: int, slots: int, lease: Lease) -> None:
+    def _submit(
+        self,
+        number: int,
+        address: str,
+        worker: Worker,
+        threads: int,
+        slots: int,
+        leases: Mapping[Path, Lease],
+    ) -> None:
         self.attempts += 1
         key, errand = f"flowroi-{self.run}-{number}-{self.attempts}", self.errands[number]
+        lease = leases[errand.folder]
         terms: Terms = {
             "versions": self.versions,
             "lease": str(lease.path),

@@ -25,6 +25,8 @@ class Errand:
         For messages.
     place : Path
         Where the archive is to be, absolute.
+    folder : Path
+        That holds the place, and that the worker must see as the command does: they prove it to each other there.
     sources : tuple of Path
         What is read, absolute: the worker must see it.
     work : callable
@@ -35,6 +37,7 @@ class Errand:
 
     name: str
     place: Path
+    folder: Path
     sources: tuple[Path, ...]
     work: Work
     argument: Any

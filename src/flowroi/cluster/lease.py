@@ -11,7 +11,6 @@ import fcntl
 import os
 import secrets
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -39,8 +38,8 @@ class Lease:
 
     Parameters
     ----------
-    places : sequence of Path
-        Of the archives to be; the folders around them are there.
+    folder : Path
+        That holds the archives to be.
 
     Raises
     ------
@@ -48,8 +47,7 @@ class Lease:
         If the file system has no locks.
     """
 
-    def __init__(self, places: Sequence[Path]) -> None:
-        folder = Path(os.path.commonpath([place.parent for place in places]))
+    def __init__(self, folder: Path) -> None:
         _discard_left(folder)
         self.secret = secrets.token_hex(16)
         self.path = folder / f"{_PREFIX}{secrets.token_hex(8)}{PART}"

@@ -57,7 +57,7 @@ def run_movies(
             continue
         sources = tuple(path for path in (source, masks) if isinstance(path, Path))
         numbers.append(number)
-        errands.append(Errand(source.name, target, sources, _run, (source, target, options)))
+        errands.append(Errand(source.name, target, target.parent, sources, _run, (source, target, options)))
     if not errands:
         return
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -34,7 +35,8 @@ def run_positions(link: Link, tasks: Sequence[Task], most: int | None, tally: Ta
     """
     if not tasks:
         return
-    errands = [_errand(task) for task in tasks]
+    folder = Path(os.path.commonpath([Path(str(task.place)).parent for task in tasks]))
+    errands = [_errand(task, folder) for task in tasks]
 
     def tell(number: int, done: int, total: int) -> None:
         tally.put(number, done, total)
@@ -52,12 +54,12 @@ def run_positions(link: Link, tasks: Sequence[Task], most: int | None, tally: Ta
             yield outcome
 
 
-def _errand(task: Task) -> Errand:
+def _errand(task: Task, folder: Path) -> Errand:
     masks = mask_folder(task.settings.job.roi_method)
     # What is in a store is everywhere, or told when it is opened.
     sources = tuple(path for path in (task.source, masks) if isinstance(path, Path))
     assert isinstance(task.place, Path)
-    return Errand(str(task.position), task.place, sources, _run, task)
+    return Errand(str(task.position), task.place, folder, sources, _run, task)
 
 
 def _run(task: Task, threads: int, progress: Callable[[int, int], None]) -> Outcome:

@@ -69,18 +69,22 @@ def told(url: str) -> Iterator[None]:
         cause = error.__cause__
         if type(cause).__module__.startswith("aiohttp") and getattr(cause, "status", 0) not in _NOT_THERE:
             # The file system of web servers takes every failure for that.
-            raise _failed(cause or error, shown) from error
+            raise _failed(cause or error, url) from error
         raise MissingInputError("there is no such object in the store", path=shown) from error
     except PermissionError as error:
         raise MissingInputError(NO_ACCESS, path=shown) from error
     except Exception as error:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StoreError(f"the local disk is full ({error}): give another folder with --scratch") from error
-        raise _failed(error, shown) from error
+        raise _failed(error, url) from error
 
 
-def _failed(error: BaseException, shown: str) -> StoreError:
+def _failed(error: BaseException, url: str) -> StoreError:
+    shown = shown_url(url)
     text = shown_url(" ".join(str(error).split()))[:_LONGEST_TEXT] or type(error).__name__
+    if shown != url:
+        # Its own words may have a part of the URL that is not to be shown.
+        text = f"{type(error).__name__}; more is not told of a URL with credentials in it: leave them out"
     return StoreError(
         f"the store failed ({text}); nothing was made up in its place: try again, the same command goes on", path=shown
     )

@@ -60,6 +60,8 @@ class Claim:
 
     def begin(self) -> None:
         """Write down that what is at the output from now on is ours: it was empty, or an archive of ours."""
+        # Two may have taken over the claim of a dead one at the same moment: the last of them has it.
+        self.confirm()
         self._begun = True
         self._put(LEASE_S)
 

@@ -9,7 +9,8 @@ from flowroi.errors import InvalidParameterError, UnsupportedFormatError
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
 # A Path of a URL has lost a slash.
 _LOST_SLASH = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/[^/]")
-_USER = re.compile(r"(?<=://)[^/@\s'\"]*@")
+# A secret key may hold a slash; behind a port there is none.
+_USER = re.compile(r"(?<=://)([^/@\s'\"]*@|[^/:@\s'\"]+:(?!\d+/)[^@\s'\"]*@)")
 # There `container@account` says where, not who.
 _NOT_A_USER = ("abfs", "abfss", "az", "adl", "wasb", "wasbs")
 # Web servers: nothing is written to them, and most list nothing.
@@ -65,8 +66,8 @@ def shown_url(text: str) -> str:
 
     Examples
     --------
-    >>> shown_url("https://me:secret@host/a"), shown_url("abfs://box@account/a")
-    ('https://host/a', 'abfs://box@account/a')
+    >>> shown_url("https://me:se/cret@host/a"), shown_url("http://host:80/a@b"), shown_url("abfs://box@account/a")
+    ('https://host/a', 'http://host:80/a@b', 'abfs://box@account/a')
     """
     if text.partition("://")[0].lower() in _NOT_A_USER:
         return text
