@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+import threading
 import time
 
 import numpy as np
@@ -12,11 +13,12 @@ from PIL import Image
 
 import flowroi
 from flowroi.archives.plate import open_plate_archive
-from flowroi.errors import InvalidParameterError, OutputExistsError, UnsupportedFormatError
+from flowroi.errors import FlowRoIError, InvalidParameterError, OutputExistsError, UnsupportedFormatError
 from flowroi.live import watch
+from flowroi.live.coder import Coder
 from flowroi.live.spool import MARK, Spool
 from flowroi.plan import differences
-from tests.live.conftest import QUICK, put, put_slowly, well_files
+from tests.live.conftest import DEADLINE_S, QUICK, put, put_slowly, well_files
 
 FRAMES = 12
 
@@ -467,8 +469,6 @@ def test_the_disk_is_full(raw, incoming, watcher, tmp_path, monkeypatch):
 
 def test_behind(raw, incoming, watcher, tmp_path, monkeypatch):
     """A machine that cannot keep up says so, finds masks for some frames only as asked, and drops nothing."""
-    from flowroi.live.coder import Coder
-
     real = Coder.code
 
     def slow(self, *arguments, **named):
@@ -527,3 +527,30 @@ def test_several_channels_are_refused(incoming, tmp_path):
 def test_inside_the_incoming_folder(incoming):
     with pytest.raises(InvalidParameterError, match="lies inside the input"):
         watch(incoming, incoming / "plate", idle_s=0.1)
+
+
+def test_a_damaged_file_that_is_to_be_tried_again_hides_none_behind_it_at_the_end(
+    raw, incoming, watcher, tmp_path, monkeypatch
+):
+    first, second, *later = well_files(raw)
+    for file in later:
+        put(file, incoming)
+    put(first, incoming)
+    (incoming / second.name).write_bytes(second.read_bytes()[:200])
+    tried, real = threading.Event(), Coder.read
+
+    def read(self, found):
+        try:
+            return real(self, found)
+        except FlowRoIError:
+            tried.set()
+            raise
+
+    monkeypatch.setattr(Coder, "read", read)
+    running = watcher(incoming, tmp_path / "plate", lossless="all", settle_s=1.5, patience_s=600)
+    assert tried.wait(DEADLINE_S)
+    # The end comes before it is tried again.
+    running.stop.set()
+    report = running.join()
+    assert report.frames == 1 + len(later)
+    assert [(kind, where) for kind, where, _ in report.missing] == [("refused", "A1_f0")]

@@ -106,7 +106,11 @@ class Crew:
 
     def is_idle(self, now: float) -> bool:
         """Whether there is nothing to do, and nothing being done; call it with the lock."""
-        return not any(place.busy or self._since(place, now) is not None for place in self.places.values())
+        # At the end what waits to be tried again has its turn, too, and those behind it.
+        return not any(
+            place.busy or self._since(place, now) is not None or (self.ending and len(place.order))
+            for place in self.places.values()
+        )
 
     def _since(self, place: Place, now: float) -> float | None:
         return place.ready_since(now, ending=self.ending)
