@@ -104,3 +104,21 @@ def test_an_empty_folder_in_its_place(scanner, clock, tmp_path):
     assert scanner.scan().lost is None
     clock.now += 2
     assert names(scanner.scan()) == ["a.png"]
+
+
+def test_a_marker_in_one_folder_tells_nothing_of_another(clock, tmp_path):
+    """Of two folders, one has the marker, and in the place of the other is an empty one: that is not the end."""
+    roots = [tmp_path / "one", tmp_path / "two"]
+    for root in roots:
+        root.mkdir()
+        (root / "a.png").write_bytes(b"1")
+    scanner = Scanner(roots, settle_s=2, end_marker="DONE", clock=clock)
+    scanner.scan()
+    (roots[0] / "DONE").touch()
+    assert scanner.scan().ended
+    roots[1].rename(tmp_path / "away")
+    roots[1].mkdir()
+    assert "still mounted" in scanner.scan().lost
+    roots[1].rmdir()
+    (tmp_path / "away").rename(roots[1])
+    assert scanner.scan().ended

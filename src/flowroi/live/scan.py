@@ -145,7 +145,7 @@ class Scanner:
         moving: dict[Key, os.stat_result] = {}
         for number, root in enumerate(self.roots):
             try:
-                before = len(seen)
+                before, elsewhere, scan.ended = len(seen), scan.ended, False
                 for key, entry in self._entries(number, root, scan):
                     seen.add(key)
                     if key in self._given and not thorough:
@@ -153,6 +153,7 @@ class Scanner:
                     self._look(key, entry, moving, scan)
                 there = root.stat()
                 self._check_identity(number, (there.st_dev, there.st_ino), empty=len(seen) == before and not scan.ended)
+                scan.ended |= elsewhere
             except OSError as error:
                 return Scan(lost=f"{root}: {error.strerror or error}")
         if thorough:
