@@ -554,3 +554,27 @@ def test_a_damaged_file_that_is_to_be_tried_again_hides_none_behind_it_at_the_en
     report = running.join()
     assert report.frames == 1 + len(later)
     assert [(kind, where) for kind, where, _ in report.missing] == [("refused", "A1_f0")]
+
+
+def test_the_source_is_away_for_longer_than_is_waited(raw, incoming, watcher, tmp_path, monkeypatch):
+    """The file in hand when it goes is missing when it is back; those behind it wait for it nevertheless."""
+    files, real = well_files(raw), Coder.read
+    away = threading.Event()
+
+    def read(self, found):
+        if found.file.path.name == files[4].name and not away.is_set():
+            incoming.rename(tmp_path / "away")
+            incoming.mkdir()
+            away.set()
+        return real(self, found)
+
+    monkeypatch.setattr(Coder, "read", read)
+    for file in files:
+        put(file, incoming)
+    running = watcher(incoming, tmp_path / "plate", lossless="all", frames=FRAMES, patience_s=2.5)
+    running.wait_for("source-lost")
+    time.sleep(3)
+    incoming.rmdir()
+    (tmp_path / "away").rename(incoming)
+    report = running.join()
+    assert (report.frames, report.told) == (FRAMES, ())
