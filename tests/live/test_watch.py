@@ -578,3 +578,22 @@ def test_the_source_is_away_for_longer_than_is_waited(raw, incoming, watcher, tm
     (tmp_path / "away").rename(incoming)
     report = running.join()
     assert (report.frames, report.told) == (FRAMES, ())
+
+
+def test_what_was_unsettled_at_the_end_is_told_by_the_run_that_goes_on(raw, incoming, watcher, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules["flowroi.live.run"], "_LAST_FILES_S", 0.1)
+    first, second, *_ = well_files(raw)
+    put(first, incoming)
+    (incoming / second.name).touch()
+
+    def stop_when_finishing(kind, _facts):
+        if kind == "finishing":
+            raise KeyboardInterrupt
+
+    options = {**QUICK, "lossless": "all", "end_marker": "DONE"}
+    (incoming / "DONE").touch()
+    with pytest.raises(KeyboardInterrupt):
+        watch(incoming, tmp_path / "plate", tell=stop_when_finishing, **options)
+    report = watcher(incoming, tmp_path / "plate", **options).join()
+    assert report.finished
+    assert [kind for kind, _, _ in report.missing] == ["unsettled"]

@@ -95,6 +95,8 @@ class Run:
                     self._take_all()
                 if crew.error is not None:
                     raise crew.error
+                # What the last look at the folders told, before the end is written down.
+                self.intake.log.commit()
         finally:
             for place in crew.places.values():
                 place.journal.close()
