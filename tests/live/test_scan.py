@@ -122,3 +122,24 @@ def test_a_marker_in_one_folder_tells_nothing_of_another(clock, tmp_path):
     roots[1].rmdir()
     (tmp_path / "away").rename(roots[1])
     assert scanner.scan().ended
+
+
+def test_what_one_folder_shows_while_another_is_away_is_told_later(clock, tmp_path):
+    roots = [tmp_path / "one", tmp_path / "two"]
+    for root in roots:
+        root.mkdir()
+    file = roots[0] / "a.png"
+    file.write_bytes(b"1")
+    scanner = Scanner(roots, settle_s=2, clock=clock)
+    scanner.scan()
+    clock.now += 2
+    assert names(scanner.scan()) == ["a.png"]
+    file.write_bytes(b"12")
+    (roots[0] / "link.png").symlink_to(file)
+    roots[1].rmdir()
+    assert scanner.scan(thorough=True).lost
+    roots[1].mkdir()
+    scan = scanner.scan(thorough=True)
+    assert (scan.rewritten, [key for key, _ in scan.odd]) == ([(0, "a.png")], [(0, "link.png")])
+    scan = scanner.scan(thorough=True)
+    assert (scan.rewritten, scan.odd) == ([], [])

@@ -143,6 +143,7 @@ class Scanner:
         scan = Scan()
         seen: set[Key] = set()
         moving: dict[Key, os.stat_result] = {}
+        changed: dict[Key, os.stat_result] = {}
         for number, root in enumerate(self.roots):
             try:
                 before, elsewhere, scan.ended = len(seen), scan.ended, False
@@ -150,14 +151,19 @@ class Scanner:
                     seen.add(key)
                     if key in self._given and not thorough:
                         continue
-                    self._look(key, entry, moving, scan)
+                    self._look(key, entry, moving, changed, scan)
                 there = root.stat()
                 self._check_identity(number, (there.st_dev, there.st_ino), empty=len(seen) == before and not scan.ended)
                 scan.ended |= elsewhere
             except OSError as error:
+                # What else was seen is seen again when it is back.
                 return Scan(lost=f"{root}: {error.strerror or error}")
         if thorough:
             self._checked_at = now
+        self._told.update(key for key, _ in scan.odd)
+        for key, found in changed.items():
+            self._given[key].size_bytes, self._given[key].modified_ns = found.st_size, found.st_mtime_ns
+            scan.rewritten.append(key)
         for key in [key for key in self._watched if key not in moving]:
             del self._watched[key]
         for key in sorted(moving):
@@ -203,7 +209,14 @@ class Scanner:
                     elif suffix_of(entry.name) in IMAGE_SUFFIXES:
                         yield (number, name), entry
 
-    def _look(self, key: Key, entry: os.DirEntry[str], moving: dict[Key, os.stat_result], scan: Scan) -> None:
+    def _look(
+        self,
+        key: Key,
+        entry: os.DirEntry[str],
+        moving: dict[Key, os.stat_result],
+        changed: dict[Key, os.stat_result],
+        scan: Scan,
+    ) -> None:
         try:
             # Not what the folder remembers of it: some systems tell a size there that is out of date.
             found = Path(entry.path).lstat()
@@ -217,8 +230,7 @@ class Scanner:
         if given is None:
             moving[key] = found
         elif not given.same(found):
-            given.size_bytes, given.modified_ns = found.st_size, found.st_mtime_ns
-            scan.rewritten.append(key)
+            changed[key] = found
 
     def _settle(self, key: Key, found: os.stat_result, now: float, scan: Scan) -> None:
         known = self._watched.get(key)
@@ -241,5 +253,4 @@ class Scanner:
 
     def _odd(self, key: Key, why: str, scan: Scan) -> None:
         if key not in self._told:
-            self._told.add(key)
             scan.odd.append((key, why))
