@@ -270,6 +270,9 @@ class Crew:
 
     def _commit(self, place: Place) -> None:
         """See to the disk what a position's journal is given; where the disk is full, say so, wait and try again."""
+        if not place.journal.pending:
+            # That nothing was written tells nothing of the disk.
+            return
         delay = _RETRY_S
         while True:
             try:
@@ -280,6 +283,10 @@ class Crew:
                 if self._abandon.wait(delay):
                     raise Abandoned from error
                 delay = min(2 * delay, _LONGEST_RETRY_S)
+        self.report_written()
+
+    def report_written(self) -> None:
+        """Say, if that was not so, that something could be written."""
         with self.lock:
             again, self.stalled = self.stalled, None
         if again is not None:

@@ -110,10 +110,13 @@ class Intake:
         if scan.settled or scan.moving:
             self.news_at = time.monotonic()
         self._offer_all(scan)
-        try:
-            self.log.commit()
-        except OSError as error:
-            self.crew.report_stall(error)
+        if self.log.pending:
+            try:
+                self.log.commit()
+            except OSError as error:
+                self.crew.report_stall(error)
+            else:
+                self.crew.report_written()
         with self.crew.lock:
             self.crew.paused = False
             self.crew.lock.notify_all()
