@@ -13,7 +13,14 @@ from PIL import Image
 
 import flowroi
 from flowroi.archives.plate import open_plate_archive
-from flowroi.errors import FlowRoIError, InvalidParameterError, OutputExistsError, UnsupportedFormatError
+from flowroi.coding import Coding
+from flowroi.errors import (
+    FlowRoIError,
+    InvalidParameterError,
+    OutputExistsError,
+    UnsupportedFormatError,
+    VerificationError,
+)
 from flowroi.live import watch
 from flowroi.live.coder import Coder
 from flowroi.live.spool import MARK, Spool
@@ -601,3 +608,27 @@ def test_what_was_unsettled_at_the_end_is_told_by_the_run_that_goes_on(raw, inco
     report = watcher(incoming, tmp_path / "plate", **options).join()
     assert report.finished
     assert [kind for kind, _, _ in report.missing] == ["unsettled"]
+
+
+def test_a_frame_that_is_coded_once_more_has_the_mask_that_it_would_have_had(raw, incoming, tmp_path, monkeypatch):
+    """Also in the middle of frames that are not on the disk yet, which the method has to learn anew."""
+    real, failed = Coding.coded, []
+
+    def coded(self, item, **named):
+        if item.t == 7 and not failed:
+            failed.append(item.t)
+            raise VerificationError("a bit was flipped")
+        return real(self, item, **named)
+
+    for file in well_files(raw):
+        put(file, incoming)
+    options = {**QUICK, "psnr": 38, "keep_masks": True, "frames": FRAMES, "workers": 1}
+    watch(incoming, tmp_path / "clean", **options)
+    monkeypatch.setattr(Coding, "coded", coded)
+    watch(incoming, tmp_path / "again", **options)
+    assert failed
+    manifests = []
+    for name in ("clean", "again"):
+        with open_plate_archive(tmp_path / name) as plate, plate.open(plate.positions[0]) as archive:
+            manifests.append(archive.manifest)
+    assert not differences(*manifests)

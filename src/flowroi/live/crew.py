@@ -184,7 +184,8 @@ class Crew:
             try:
                 size_bytes = coder.code(candidate, *read, masks_every=masks_every)
             except VerificationError:
-                # A fault of the memory, perhaps: once more.
+                # A fault of the memory, perhaps: once more, by a method that learns anew from what is on the disk.
+                self._commit(place)
                 size_bytes = coder.code(candidate, *read, masks_every=masks_every)
         except (QualityTargetError, VerificationError) as error:
             self._refuse(place, candidate, error)
