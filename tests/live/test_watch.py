@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import sys
 import threading
 import time
@@ -632,3 +633,14 @@ def test_a_frame_that_is_coded_once_more_has_the_mask_that_it_would_have_had(raw
         with open_plate_archive(tmp_path / name) as plate, plate.open(plate.positions[0]) as archive:
             manifests.append(archive.manifest)
     assert not differences(*manifests)
+
+
+def test_a_run_outlives_its_log(raw, incoming, tmp_path):
+    """Its disk may be full, or whoever read it gone."""
+    for file in well_files(raw):
+        put(file, incoming)
+    command = [sys.executable, "-m", "flowroi", "watch", str(incoming), "-o", str(tmp_path / "plate"), "--json"]
+    command += ["--verbose", "--lossless", "all", "--settle", "0.2", "--interval", "0.1", "--frames", str(FRAMES)]
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        subprocess.run(command, stdout=full, stderr=subprocess.DEVNULL, timeout=DEADLINE_S, check=False)
+    assert (tmp_path / "plate" / "COMPLETE").exists()
