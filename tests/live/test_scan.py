@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from flowroi.live import scan as scan_module
 from flowroi.live.scan import Scanner
 
 
@@ -143,3 +144,20 @@ def test_what_one_folder_shows_while_another_is_away_is_told_later(clock, tmp_pa
     assert (scan.rewritten, [key for key, _ in scan.odd]) == ([(0, "a.png")], [(0, "link.png")])
     scan = scanner.scan(thorough=True)
     assert (scan.rewritten, scan.odd) == ([], [])
+
+
+def test_folders_that_may_not_be_looked_into(scanner, tmp_path, monkeypatch):
+    """One is named and waited for; not that of the file system, where a disk is mounted."""
+    real, shut = os.scandir, [tmp_path / "in" / "lost+found"]
+
+    def scandir(folder):
+        if folder in shut:
+            raise PermissionError(13, "Permission denied", str(folder))
+        return real(folder)
+
+    monkeypatch.setattr(scan_module.os, "scandir", scandir)
+    (tmp_path / "in" / "lost+found").mkdir()
+    assert scanner.scan().lost is None
+    (tmp_path / "in" / "A1").mkdir()
+    shut.append(tmp_path / "in" / "A1")
+    assert scanner.scan().lost == f"{tmp_path}/in/A1: Permission denied"

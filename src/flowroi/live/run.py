@@ -159,6 +159,8 @@ class Run:
                 self.crew.paused = True
                 done = not any(place.busy for place in places)
                 left = {place.name: len(place.order) + len(place.held) for place in places}
+            if done:
+                self.intake.note("unsettled", f"what came since it was lost was not taken: {scan.lost}")
             for name, count in left.items() if done else ():
                 if count:
                     self.intake.note("unsettled", f"{count} files of {name} were not taken: {scan.lost}")

@@ -12,9 +12,12 @@ from pathlib import Path
 from flowroi.sources.files import InputFile
 from flowroi.sources.folder import is_finished
 from flowroi.sources.image_file import IMAGE_SUFFIXES, suffix_of
+from flowroi.sources.names import text_name
 
 # As deep as instruments nest: plate / time point / well / field.
 _MAX_DEPTH = 4
+# Of the file system itself, where a disk is mounted: nobody else may look into it.
+_NOT_OURS = "lost+found"
 # Files that were handed out are looked at again so often.
 RECHECK_S = 30.0
 
@@ -157,7 +160,7 @@ class Scanner:
                 scan.ended |= elsewhere
             except OSError as error:
                 # What else was seen is seen again when it is back.
-                return Scan(lost=f"{root}: {error.strerror or error}")
+                return Scan(lost=f"{text_name(error.filename or str(root))}: {error.strerror or error}")
         if thorough:
             self._checked_at = now
         self._told.update(key for key, _ in scan.odd)
@@ -202,6 +205,8 @@ class Scanner:
                     if not is_finished(entry.name):
                         continue
                     if entry.is_dir(follow_symlinks=False):
+                        if name == _NOT_OURS:
+                            continue
                         if depth < _MAX_DEPTH:
                             waiting.append((f"{name}/", depth + 1))
                         else:
