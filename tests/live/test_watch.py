@@ -644,3 +644,29 @@ def test_a_run_outlives_its_log(raw, incoming, tmp_path):
     with open("/dev/full", "w") as full:  # noqa: PTH123
         subprocess.run(command, stdout=full, stderr=subprocess.DEVNULL, timeout=DEADLINE_S, check=False)
     assert (tmp_path / "plate" / "COMPLETE").exists()
+
+
+def test_ended_while_the_source_is_away(raw, incoming, watcher, tmp_path):
+    """Nobody knows what came there: that is told, and no archive passes for the whole of it."""
+    running = watcher(incoming, tmp_path / "plate", lossless="all")
+    put(well_files(raw)[0], incoming)
+    running.wait_for("frame")
+    incoming.rename(tmp_path / "away")
+    running.wait_for("source-lost")
+    running.stop.set()
+    report = running.join()
+    assert (report.finished, [kind for kind, _, _ in report.missing]) == (True, ["unsettled"])
+
+
+def test_stopped_at_once_while_the_archives_are_made(raw, incoming, tmp_path):
+    for file in well_files(raw):
+        put(file, incoming)
+    abandon, options = threading.Event(), {**QUICK, "lossless": "all", "frames": FRAMES}
+
+    def stop_when_finishing(kind, _facts):
+        if kind == "finishing":
+            abandon.set()
+
+    report = watch(incoming, tmp_path / "plate", tell=stop_when_finishing, abandon=abandon, **options)
+    assert (report.finished, report.reason) == (False, "stopped at once")
+    assert watch(incoming, tmp_path / "plate", **options).finished

@@ -200,15 +200,20 @@ class Run:
         self.progress = 0, sum(place.durable for place in self.crew.places.values())
         self.tell("finishing", reason=self.reason, positions=len(names))
         fixed = (self.intake.naming.fixed or [""])[0] if self.intake.naming is not None else ""
-        report = finish(
-            self.spool,
-            sorted(names),
-            self.target,
-            settings=self.settings,
-            roots=self.roots,
-            plate_name=fixed.removeprefix("plate ") or None,
-            progress=self._progress(),
-        )
+        try:
+            report = finish(
+                self.spool,
+                sorted(names),
+                self.target,
+                settings=self.settings,
+                roots=self.roots,
+                plate_name=fixed.removeprefix("plate ") or None,
+                progress=self._progress(),
+            )
+        except KeyboardInterrupt:
+            if not self.abandon.is_set():
+                raise
+            return self._report(None, "stopped at once")
         whole = not isinstance(report, PlateReport) or report.finished
         if whole:
             self.spool.remove()
