@@ -19,7 +19,7 @@ from flowroi.limits import DEFAULT_MAX_PIXELS
 from flowroi.output import check_target
 from flowroi.resources import opencv_threads
 from flowroi.segmenters import Segmenter
-from flowroi.sources import open_source
+from flowroi.sources import Source, open_source
 
 _TABLE = "cells.csv"
 
@@ -83,25 +83,40 @@ def save_labels(
     FlowRoIError
         Bad parameters, input or output, or a segmenter that cannot work; nothing is left behind then.
     """
-    done: list[FrameCells] = []
     with open_source(source, pattern=pattern, channel=channel, max_pixels=max_pixels) as opened:
-        check_target(target, inputs=[opened.path], overwrite=overwrite, replaceable=("*.tif", _TABLE))
-        with appearing(target, folder=True, overwrite=overwrite) as unfinished:
-            with opencv_threads(1):
-                for t, (name, frame) in enumerate(zip(opened.frame_names, opened, strict=True)):
-                    try:
-                        labels = segmenter.segment(frame)
-                    except MemoryError as error:
-                        raise FlowRoIError("not enough memory to segment it", path=opened.path, frame=t) from error
-                    if for_training:
-                        tifffile.imwrite(unfinished / f"{name}.tif", frame, photometric="minisblack")
-                    write_labels(unfinished / f"{name}{'_masks' if for_training else ''}.tif", labels)
-                    done.append(_cells(name, labels))
-                    if progress is not None:
-                        progress(len(done), len(opened))
-            _write_table(unfinished / _TABLE, done)
-            described = segmenter.describe()
-        return SegmentationReport(tuple(done), described, tuple(opened.warnings))
+        return save_labels_of(
+            opened, target, segmenter, for_training=for_training, overwrite=overwrite, progress=progress
+        )
+
+
+def save_labels_of(
+    opened: Source,
+    target: Path,
+    segmenter: Segmenter,
+    *,
+    for_training: bool = False,
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> SegmentationReport:
+    """Do what `save_labels` does, with a movie that is open already."""
+    done: list[FrameCells] = []
+    check_target(target, inputs=[opened.path], overwrite=overwrite, replaceable=("*.tif", _TABLE))
+    with appearing(target, folder=True, overwrite=overwrite) as unfinished:
+        with opencv_threads(1):
+            for t, (name, frame) in enumerate(zip(opened.frame_names, opened, strict=True)):
+                try:
+                    labels = segmenter.segment(frame)
+                except MemoryError as error:
+                    raise FlowRoIError("not enough memory to segment it", path=opened.path, frame=t) from error
+                if for_training:
+                    tifffile.imwrite(unfinished / f"{name}.tif", frame, photometric="minisblack")
+                write_labels(unfinished / f"{name}{'_masks' if for_training else ''}.tif", labels)
+                done.append(_cells(name, labels))
+                if progress is not None:
+                    progress(len(done), len(opened))
+        _write_table(unfinished / _TABLE, done)
+        described = segmenter.describe()
+    return SegmentationReport(tuple(done), described, tuple(opened.warnings))
 
 
 def write_labels(path: Path, labels: npt.NDArray[np.int32]) -> None:

@@ -9,7 +9,7 @@ import pytest
 import tifffile
 
 import flowroi
-from flowroi.archives.atomic import appearing, hidden_beside, hold
+from flowroi.archives.atomic import Unfinished, appearing, hidden_beside, hold
 from flowroi.errors import InvalidParameterError, OutputExistsError
 from flowroi.synthetic import write_synthetic_plate
 
@@ -104,3 +104,12 @@ def test_what_is_neither_a_file_nor_a_folder_is_not_replaced(tmp_path, name):
     with pytest.raises(OutputExistsError, match="pipe, socket or device"):
         _archive(tmp_path / name, overwrite=True)
     assert (tmp_path / name).is_fifo()
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_output_that_nobody_goes_on_with_is_removed(tmp_path, folder):
+    """As when an interrupt comes between making it and the `with`."""
+    unfinished = Unfinished(tmp_path / "a", folder=folder, overwrite=False)
+    assert [path.name for path in tmp_path.iterdir()] == [unfinished.path.name]
+    del unfinished
+    assert not list(tmp_path.iterdir())

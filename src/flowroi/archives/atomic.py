@@ -70,8 +70,6 @@ class Unfinished:
         Whether it is a folder.
     overwrite : bool
         Whether something that stands at the target is replaced.
-    keep : bool, default False
-        Go on with what a process that died left there, instead of removing it.
     refuse : callable, optional
         Called with the target right before it is replaced, however long ago it was looked at; raises where it may
         not be.
@@ -90,9 +88,9 @@ class Unfinished:
         *,
         folder: bool,
         overwrite: bool,
-        keep: bool = False,
         refuse: Callable[[Path], None] | None = None,
     ) -> None:
+        self._lock: int | None = None
         refuse_existing(target, overwrite=overwrite)
         if not target.parent.is_dir():
             raise MissingInputError("no such folder; nothing was written: make it first", path=target.parent)
@@ -100,7 +98,7 @@ class Unfinished:
         self.path = hidden_beside(target, PART)
         self._overwrite = overwrite
         self._refuse = refuse
-        self._lock: int | None = hold(self.path, folder=folder, keep=keep)
+        self._lock = hold(self.path, folder=folder)
 
     def publish(self) -> None:
         """Flush the output to the disk and give it its name; what it replaces goes only once it is in place."""
@@ -138,6 +136,10 @@ class Unfinished:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+    def __del__(self) -> None:
+        # An interrupt may come before the `with` that would see to it.
+        self.discard()
 
     def __enter__(self) -> Path:
         return self.path

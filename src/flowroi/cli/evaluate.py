@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def evaluate(
     context: typer.Context,  # noqa: ARG001 - for the configuration file
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="The raw movie.")],
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="The raw movie, or the raw plate.")],
     archives: Annotated[list[Path], typer.Argument(metavar="ARCHIVE...", help="Archives made of it.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="New folder for the report and its tables.")],
     labels: options.Labels = None,
@@ -47,6 +47,7 @@ def evaluate(
     workers: options.Workers = None,
     pattern: options.Pattern = None,
     channel: options.Channel = None,
+    well: options.Wells = None,
     max_pixels: options.MaxPixels = DEFAULT_MAX_PIXELS,
     overwrite: options.Overwrite = False,
     config: options.Config = None,  # noqa: ARG001 - read by its callback
@@ -54,36 +55,37 @@ def evaluate(
 ) -> None:
     """Measure what archives cost: quality, cells, tracks, and their size beside other codecs; writes a report."""
     from flowroi.evaluation.save import REPORT, save_evaluation
+    from flowroi.plates import is_plate
     from flowroi.sources import open_source
     from flowroi.targets import parse_target
 
     out = Output(as_json=as_json)
-    targets = [parse_target(text) for text in target or []]
+    reading: dict[str, Any] = {"pattern": pattern, "channel": channel, "max_pixels": max_pixels}
+    asked: dict[str, Any] = {
+        "segmenter": options.chosen_segmenter(segmenter, weights=weights, diameter_px=diameter_px, gpu=gpu),
+        "labels": labels,
+        "baselines": None if baseline is None else options.names(baseline),
+        "rates": None if rates is None else options.numbers("rates", rates),
+        "curve_frames": curve_frames,
+        "targets": [parse_target(text) for text in target or []],
+        "workers": workers,
+        "overwrite": overwrite,
+        "command": ["flowroi", *sys.argv[1:]],
+    }
+    if is_plate(source, pattern, asked=bool(well)):
+        from flowroi.cli.plate_evaluation import evaluate_plate
+
+        code = evaluate_plate(source, archives, output, reading, frames, tuple(well or ()), asked, out)
+        if code:
+            raise typer.Exit(code)
+        return
+    options.refuse_wells(well)
     chosen = None
     if frames is not None:
-        with open_source(source, pattern=pattern, channel=channel, max_pixels=max_pixels) as opened:
+        with open_source(source, **reading) as opened:
             chosen = parse_frames(frames, len(opened))
-    finder = options.chosen_segmenter(segmenter, weights=weights, diameter_px=diameter_px, gpu=gpu)
     with out.progress(source.name) as progress:
-        found = save_evaluation(
-            source,
-            archives,
-            output,
-            segmenter=finder,
-            labels=labels,
-            baselines=None if baseline is None else options.names(baseline),
-            rates=None if rates is None else options.numbers("rates", rates),
-            curve_frames=curve_frames,
-            targets=targets,
-            frames=chosen,
-            workers=workers,
-            pattern=pattern,
-            channel=channel,
-            max_pixels=max_pixels,
-            overwrite=overwrite,
-            command=["flowroi", *sys.argv[1:]],
-            progress=progress,
-        )
+        found = save_evaluation(source, archives, output, frames=chosen, progress=progress, **reading, **asked)
     for warning in found.evaluation.warnings:
         out.warn(f"{source}: {warning}")
     out.result("evaluation", {"target": str(output), **found.as_dict()}, _text(found, output / REPORT))

@@ -62,6 +62,12 @@ def drop_overruled_targets(context: typer.Context, settings: dict[str, Any]) -> 
                 settings[name] = None
 
 
+def refuse_wells(wells: list[str] | None) -> None:
+    """Raise InvalidParameterError if wells are asked for of an input that is not, or not surely, a plate."""
+    if wells:
+        raise InvalidParameterError("well is given, and the input is a movie, or not surely a plate: leave it out")
+
+
 def _share(text: str | float) -> float | str:
     """Return a share of the pixels as RoiParams takes it; what is not a number is left for it to refuse."""
     try:

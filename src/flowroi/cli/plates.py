@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from flowroi.params import RoiParams
     from flowroi.plates import Plate, Position
     from flowroi.plates.report import PlateReport
+    from flowroi.segmentation import SegmentationReport
+    from flowroi.segmenters import Segmenter
     from flowroi.stores import AnyPath
 
 
@@ -99,9 +101,36 @@ def save_roi(source: Path, target: Path, params: RoiParams, given: dict[str, Any
         )
     tell_warnings(((position, report.warnings) for position, report in batch.done), out)
     for position, report in batch.done:
-        data = {**_place(position), **report_data(source, target / str(position), report)}
+        data = {**place_data(position), **report_data(source, target / str(position), report)}
         text = f"{position} -> {shown(target / str(position))}: {len(report.frames)} masks, RoI {report.mean_share:.1%}"
         out.result("roi", data, text)
+    code = exit_code(done=bool(batch.done), failed=bool(batch.failed))
+    tell_failed(batch.failed, out, code)
+    out.message(f"{len(batch.done)} of {len(batch.done) + len(batch.failed)} positions done")
+    return code
+
+
+def save_labels(
+    source: Path, target: Path, segmenter: Segmenter, reading: dict[str, Any], asked: dict[str, Any], out: Output
+) -> int:
+    """Write the cells of a plate, tell of each position as it is done, and return the exit code."""
+    from flowroi.cli.segment import report_data
+    from flowroi.plates import open_plate
+    from flowroi.plates.segmentation import save_plate_labels
+
+    plate = open_plate(source, **reading)
+    for warning in plate.warnings:
+        out.warn(f"{source}: {warning}")
+
+    def told(position: Position, report: SegmentationReport) -> None:
+        folder = target / str(position)
+        data = {**place_data(position), **report_data(source, folder, report)}
+        text = f"{position} -> {shown(folder)}: {len(report.frames)} frames, {report.mean_cells:.1f} cells a frame"
+        out.result("segment", data, text)
+
+    with out.progress(source.name) as progress:
+        batch = save_plate_labels(plate, target, segmenter, told=told, progress=progress, **asked)
+    tell_warnings(batch.done, out)
     code = exit_code(done=bool(batch.done), failed=bool(batch.failed))
     tell_failed(batch.failed, out, code)
     out.message(f"{len(batch.done)} of {len(batch.done) + len(batch.failed)} positions done")
@@ -123,8 +152,8 @@ def export(plate: PlateArchive, target: Path, out: Output, **options: Any) -> in
     data = {
         "archive": str(plate.path),
         "target": str(target),
-        "done": [{**_place(position), "warnings": warnings} for position, warnings in batch.done],
-        "failed": [{**_place(position), "message": error.message} for position, error in batch.failed],
+        "done": [{**place_data(position), "warnings": warnings} for position, warnings in batch.done],
+        "failed": [{**place_data(position), "message": error.message} for position, error in batch.failed],
         "file_bytes": size,
     }
     text = f"{shown(plate.path)} -> {shown(target)}: {len(batch.done)} of {total} positions, {size_text(size)}"
@@ -154,7 +183,7 @@ def verify(path: AnyPath, workers: int | None, out: Output) -> int:
         "intact": found.is_intact,
         "positions": [
             {
-                **_place(position),
+                **place_data(position),
                 "frames": one.frames,
                 "bad_frames": list(one.bad_frames),
                 "faults": [{"frame": f.frame, "name": f.name, "message": f.message} for f in one.faults],
@@ -162,7 +191,7 @@ def verify(path: AnyPath, workers: int | None, out: Output) -> int:
             for position, one in found.positions
         ],
         "faults": [{"name": name, "message": message} for name, message in found.faults],
-        "skipped": [_place(position) for position in found.skipped],
+        "skipped": [place_data(position) for position in found.skipped],
     }
     out.result("plate-verification", data, "\n".join([head, *lines]))
     return DONE if found.is_intact else NOT_VERIFIED
@@ -211,7 +240,7 @@ def inspect_raw(plate: Plate, out: Output) -> None:
     for entry in entries:
         frames, height, width = entry.shape or (None, None, None)
         data = {
-            **_place(entry.position),
+            **place_data(entry.position),
             "path": None if entry.path is None else str(entry.path),
             "frames": frames,
             "height": height,
@@ -262,5 +291,6 @@ def _done_text(position: Position, done: Any) -> str:
     )
 
 
-def _place(position: Position) -> dict[str, Any]:
+def place_data(position: Position) -> dict[str, Any]:
+    """Return where a position is, ready for JSON."""
     return {"well": position.well, "field": position.field}

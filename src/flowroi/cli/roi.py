@@ -10,7 +10,6 @@ import typer
 
 from flowroi.cli import options
 from flowroi.cli.output import Output, shown
-from flowroi.errors import InvalidParameterError
 from flowroi.limits import DEFAULT_MAX_PIXELS
 from flowroi.params import RoiMethod, RoiParams
 
@@ -60,8 +59,7 @@ def roi(
         if code:
             raise typer.Exit(code)
         return
-    if well:
-        raise InvalidParameterError("well is given, and the input is a movie, or not surely a plate: leave it out")
+    options.refuse_wells(well)
     with out.progress(source.name) as progress:
         report = save_roi(
             source,

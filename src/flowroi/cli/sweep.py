@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flowroi.cli import TARGET_MISSED, options
+from flowroi.cli import PARTLY, TARGET_MISSED, options
 from flowroi.cli.output import Output, shown, size_text
 from flowroi.limits import DEFAULT_MAX_PIXELS
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def sweep(
     context: typer.Context,  # noqa: ARG001 - for the configuration file
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="The raw movie.")],
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="The raw movie, or the raw plate.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the report, its tables and the cache.")],
     target: Annotated[
         list[str] | None,
@@ -47,6 +47,7 @@ def sweep(
     workers: Annotated[int | None, typer.Option(help="Processes; all cores by default. They change no figure.")] = None,
     pattern: options.Pattern = None,
     channel: options.Channel = None,
+    well: options.Wells = None,
     max_pixels: options.MaxPixels = DEFAULT_MAX_PIXELS,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier sweep; its cache stays.")] = False,
     config: options.Config = None,  # noqa: ARG001 - read by its callback
@@ -54,6 +55,7 @@ def sweep(
 ) -> None:
     """Find the parameters that meet targets: on a sample of frames, cached, with the command line to run."""
     from flowroi.evaluation.verdict import USEFUL_F1
+    from flowroi.plates import is_plate, open_plate
     from flowroi.sweep.options import parse_fixed, parse_grid
     from flowroi.sweep.save import REPORT, candidate_dict, save_sweep
     from flowroi.targets import parse_target
@@ -63,6 +65,13 @@ def sweep(
     fixed = parse_fixed(fix or [])
     axes = parse_grid(grid, fixed) if grid else None
     finder = options.chosen_segmenter(segmenter, weights=weights, diameter_px=diameter_px, gpu=gpu)
+    plate = None
+    if is_plate(source, pattern, asked=bool(well)):
+        plate = open_plate(source, pattern=pattern, channel=channel, max_pixels=max_pixels)
+        for warning in plate.warnings:
+            out.warn(f"{source}: {warning}")
+    else:
+        options.refuse_wells(well)
     with out.progress(source.name) as progress:
         found = save_sweep(
             source,
@@ -81,6 +90,8 @@ def sweep(
             pattern=pattern,
             channel=channel,
             max_pixels=max_pixels,
+            plate=plate,
+            wells=tuple(well or ()),
             overwrite=overwrite,
             command=["flowroi", *sys.argv[1:]],
             progress=progress,
@@ -90,6 +101,9 @@ def sweep(
             out.result("candidate", candidate_dict(candidate), "")
     out.result("sweep", {"target": str(output), **found.as_dict()}, _text(found, output / REPORT))
     confirmed = found.sweep.confirmed
+    left_out = () if found.sweep.plate is None else found.sweep.plate.left_out
+    for position, why in left_out:
+        out.warn(f"{position} was to be looked at, and could not be: {why}")
     if labels is not None and found.sweep.raw.f1 is not None and found.sweep.raw.f1 < USEFUL_F1:
         out.warn(
             f"{segmenter} has an F1 of {found.sweep.raw.f1:.3f} on the uncompressed frames: do not go by any F1 here"
@@ -99,6 +113,8 @@ def sweep(
         raise typer.Exit(TARGET_MISSED)
     if confirmed is not None and not confirmed.feasible:
         out.warn(f"on the frames held out it misses: {'; '.join(confirmed.misses)}; ask for a little more to be safe")
+    if left_out:
+        raise typer.Exit(PARTLY)
 
 
 def _text(found: SavedSweep, report: Path) -> str:
@@ -112,7 +128,8 @@ def _text(found: SavedSweep, report: Path) -> str:
             psnr = "exact" if exact else "" if s.roi_psnr is None else f"{s.roi_psnr:.2f} dB"
             lines.append(f"{name:26} {s.rate:>7.1f}:1 {psnr:>12} {'' if s.f1 is None else format(s.f1, '.3f'):>6}")
     if of.predicted_bytes is not None:
-        size = f"the whole movie would take {size_text(of.predicted_bytes)} ({of.predicted_bytes} bytes)"
+        whole = "movie" if of.plate is None else f"plate of {of.plate.positions} positions"
+        size = f"the whole {whole} would take {size_text(of.predicted_bytes)} ({of.predicted_bytes} bytes)"
         if found.dry_run is not None:
             size += f"; a dry run says {size_text(found.dry_run.stored_bytes)}, in {found.dry_run.seconds:.1f} s"
         lines += ["", size]

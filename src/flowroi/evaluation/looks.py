@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from flowroi.report.blocks import Gallery, Picture, Section, Slider, SliderFrame
 from flowroi.report.pictures import beside, grey_range, outline_png, png_of, thumbnail
 from flowroi.roi.overlay import OUTLINE_RGB
 from flowroi.sources import Source
+from flowroi.stores import AnyPath
 
 _FRAMES = 6
 _CELLS = 12
@@ -26,14 +26,14 @@ _ZOOM = 3
 _MaskOf = dict[int, Mask]
 
 
-def looks_section(source: Source, path: Path, result: SubjectResult, *, segmented: bool) -> Section:
+def looks_section(source: Source, path: AnyPath, result: SubjectResult, *, segmented: bool) -> Section:
     """Return the worst frames of an archive under a slider, and its worst cells.
 
     Parameters
     ----------
     source : Source
         The raw movie.
-    path : Path
+    path : Path or StorePath
         The archive.
     result : SubjectResult
         What was measured on it.

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import nullcontext
-from typing import cast
 
 from flowroi.evaluation.measure import FrameMeasure, Yardstick, measure_frame
 from flowroi.evaluation.subjects import Material, Subject
@@ -22,7 +21,9 @@ def runs_alone(segmenter: Segmenter | None, workers: int) -> bool:
     return workers == 1 or (segmenter is not None and segmenter.name != "classical")
 
 
-def measure_all(tasks: Iterable[Task], by: Yardstick, workers: int | None) -> Iterator[dict[str, FrameMeasure]]:
+def measure_all(
+    tasks: Iterable[Task], by: Yardstick, workers: int | None, pool: Executor | None = None
+) -> Iterator[dict[str, FrameMeasure]]:
     """Measure frames, each with its subjects; yields the measures in order, with a few frames in flight a worker.
 
     Parameters
@@ -32,13 +33,15 @@ def measure_all(tasks: Iterable[Task], by: Yardstick, workers: int | None) -> It
     by : Yardstick
     workers : int, optional
         Processes; all cores by default. A network has one process to itself: it uses all cores, or the GPU, on its own.
+    pool : Executor, optional
+        Processes that are there already, as many as there are workers; by default new ones.
     """
     count = workers or available_cores()
     alone = runs_alone(by.segmenter, count)
-    with nullcontext() if alone else process_pool(count) as pool:
+    with nullcontext(pool) if alone or pool is not None else process_pool(count) as processes:
         pending: deque[Future[dict[str, FrameMeasure]]] = deque()
         for material, subjects in tasks:
-            pending.append(submit(cast("Executor | None", pool), measure_frame, material, subjects, by))
+            pending.append(submit(None if alone else processes, measure_frame, material, subjects, by))
             if alone or len(pending) > 2 * count:
                 yield pending.popleft().result()
         while pending:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from flowroi.evaluation.measure import FrameMeasure
@@ -123,6 +123,25 @@ class SubjectResult:
             cells_missed=share(total.missed),
             roi_area=total.area_ratio if covered else None,
         )
+
+    def condensed(self) -> SubjectResult:
+        """Return the subject with all its frames added up into one: what pooling takes, and a movie's worth smaller."""
+        matches = [f.matches for f in self.frames if f.matches]
+        covered = [f.coverage for f in self.frames if f.coverage]
+        whole = FrameMeasure(
+            t=0,
+            raw_bytes=sum(f.raw_bytes for f in self.frames),
+            size_bytes=sum(f.size_bytes for f in self.frames),
+            cells=_sum((f.cells for f in self.frames), PooledError()),
+            background=_sum((f.background for f in self.frames), PooledError()),
+            clean=_sum((f.clean for f in self.frames), PooledError()),
+            ssim=_sum((f.ssim for f in self.frames), PooledMean()),
+            matches=_sum(matches, Matches()) if matches else None,
+            coverage=_sum(covered, Coverage()) if covered else None,
+            per_cell=None,
+            found=None,
+        )
+        return replace(self, frames=(whole,))
 
 
 def _sum(parts: Iterable[Any], start: Any) -> Any:

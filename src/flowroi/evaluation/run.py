@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
@@ -29,7 +30,7 @@ from flowroi.segmenters import Segmenter
 from flowroi.sources import Source, open_source
 from flowroi.sources.names import text_name
 from flowroi.sources.pixels import bits_of
-from flowroi.stores import AnyPath
+from flowroi.stores import AnyPath, StorePath
 
 _LABELLED = "label images"
 _SEGMENTED = "what {} finds on the raw frames"
@@ -157,13 +158,52 @@ def run_evaluation(
     -----
     Workers are new processes: a script that calls this needs the usual `if __name__ == "__main__":`.
     """
+    with open_source(source, pattern=pattern, channel=channel, max_pixels=max_pixels) as opened:
+        return run_evaluation_of(
+            opened,
+            archives,
+            labels=labels,
+            clean=clean,
+            segmenter=segmenter,
+            baselines=baselines,
+            rates=rates,
+            curve_frames=curve_frames,
+            frames=frames,
+            repeat=repeat,
+            ssim=ssim,
+            workers=workers,
+            progress=progress,
+        )
+
+
+def run_evaluation_of(
+    opened: Source,
+    archives: Sequence[str | PathLike[str] | StorePath],
+    *,
+    names: Sequence[str] | None = None,
+    labels: str | PathLike[str] | npt.NDArray[Any] | None = None,
+    clean: npt.NDArray[np.float32] | None = None,
+    segmenter: Segmenter | None = None,
+    baselines: Sequence[str] | None = None,
+    rates: Sequence[float] | None = None,
+    curve_frames: int = 12,
+    frames: range | None = None,
+    repeat: bool = True,
+    ssim: bool = True,
+    workers: int | None = None,
+    pool: Executor | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Do what `run_evaluation` does, with a movie that is open already.
+
+    `names` are those of the archives, and `pool` has processes for it, see `measure_all`.
+    """
     check_integer("curve_frames", curve_frames, low=1)
     if workers is not None:
         check_integer("workers", workers, low=1, high=1024)
     if labels is None and segmenter is None:
         raise InvalidParameterError("there are neither labels nor a segmenter to tell where the cells are; give one")
     with ExitStack() as stack:
-        opened = stack.enter_context(open_source(source, pattern=pattern, channel=channel, max_pixels=max_pixels))
         truth = None if labels is None else stack.enter_context(open_labels(labels, opened))
         read = [stack.enter_context(open_archive(path)) for path in archives]
         for archive in read:
@@ -179,7 +219,7 @@ def run_evaluation(
         steady: list[Subject] = [Raw()]
         if repeat and segmenter is not None:
             steady.append(Repeat(sigma, bits))
-        names = _names([archive.path for archive in read])
+        names = _names([archive.path for archive in read]) if names is None else names
         steady += [FromArchive(f"archive:{n}", names[n], coded=coded_text(a)) for n, a in enumerate(read)]
         keys = usual_baselines(read) if baselines is None else tuple(dict.fromkeys(baselines))
         codecs = described(keys, read)
@@ -195,7 +235,7 @@ def run_evaluation(
                     masks_for_labels.append(looks_like_a_mask(material.labels))
                 yield material, (*steady, *compared) if material.t in curve else tuple(steady)
 
-        for frame in measure_all(tasks(), by, workers):
+        for frame in measure_all(tasks(), by, workers, pool):
             for key, measure in frame.items():
                 measured[key].append(measure)
             steps.done(1)

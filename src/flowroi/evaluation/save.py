@@ -13,11 +13,10 @@ from typing import Any
 from flowroi.archives import open_archive
 from flowroi.archives.atomic import appearing
 from flowroi.baselines import SEQUENCE_BASELINES
-from flowroi.evaluation.compared import Progress
 from flowroi.evaluation.gains import Gain, archive_gains
 from flowroi.evaluation.looks import looks_section
 from flowroi.evaluation.migration import SubjectMigration, migration_of
-from flowroi.evaluation.run import Evaluation, run_evaluation
+from flowroi.evaluation.run import Evaluation, run_evaluation_of
 from flowroi.evaluation.sections import (
     coverage_section,
     gain_section,
@@ -29,13 +28,15 @@ from flowroi.evaluation.sections import (
 from flowroi.evaluation.tables import subject_dict, write_tables
 from flowroi.evaluation.verdict import targets_text, verdict
 from flowroi.evaluation.worst import cells_outside
+from flowroi.limits import DEFAULT_MAX_PIXELS
 from flowroi.output import check_target
 from flowroi.report.blocks import Report, Section, Table, Text
 from flowroi.report.compression import size_on_disk
 from flowroi.report.html import render
 from flowroi.segmenters import Segmenter
-from flowroi.sources import open_source
+from flowroi.sources import Source, open_source
 from flowroi.sources.names import text_name
+from flowroi.stores import AnyPath
 from flowroi.targets import Target
 from flowroi.versions import codec_versions
 
@@ -98,22 +99,21 @@ def save_evaluation(
     target: Path,
     *,
     segmenter: Segmenter | None,
-    labels: Path | None = None,
-    baselines: Sequence[str] | None = None,
-    targets: Sequence[Target] = (),
-    overwrite: bool = False,
-    command: Sequence[str] = (),
-    progress: Progress | None = None,
+    pattern: str | None = None,
+    channel: int | None = None,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
     **options: Any,
 ) -> SavedEvaluation:
     """Evaluate archives of a movie and write the report into a folder that appears when it is complete.
 
     Parameters
     ----------
-    source, archives, segmenter, labels, baselines, progress, **options
+    source, archives, segmenter, pattern, channel, max_pixels
         See `run_evaluation`.
     target : Path
         New folder for `FILES`.
+    **options
+        Likewise, and those that follow.
     targets : sequence of Target
         What the first archive should reach.
     overwrite : bool, default False
@@ -126,18 +126,30 @@ def save_evaluation(
     FlowRoIError
         As `run_evaluation`, and for a target folder that may not be written; nothing is left behind then.
     """
-    inputs = [Path(source), *archives, labels]
-    check_target(target, inputs=inputs, overwrite=overwrite, replaceable=FILES)
-    evaluation = run_evaluation(
-        source, archives, labels=labels, segmenter=segmenter, baselines=baselines, progress=progress, **options
-    )
+    with open_source(source, pattern=pattern, channel=channel, max_pixels=max_pixels) as opened:
+        return save_evaluation_of(opened, archives, target, segmenter=segmenter, **options)
+
+
+def save_evaluation_of(
+    opened: Source,
+    archives: Sequence[AnyPath],
+    target: Path,
+    *,
+    segmenter: Segmenter | None,
+    labels: Path | None = None,
+    targets: Sequence[Target] = (),
+    overwrite: bool = False,
+    command: Sequence[str] = (),
+    **options: Any,
+) -> SavedEvaluation:
+    """Do what `save_evaluation` does, with a movie that is open already."""
+    check_target(target, inputs=[opened.path, *archives, labels], overwrite=overwrite, replaceable=FILES)
+    evaluation = run_evaluation_of(opened, archives, labels=labels, segmenter=segmenter, **options)
     found = _concluded(evaluation, targets)
     with appearing(target, folder=True, overwrite=overwrite) as folder:
-        given = {name: options[name] for name in ("pattern", "channel", "max_pixels") if name in options}
-        with open_source(source, **given) as opened:
-            pairs = zip(archives, evaluation.of_kind("archive"), strict=True)
-            segmented = segmenter_is_useful(evaluation)
-            looks = [looks_section(opened, path, result, segmented=segmented) for path, result in pairs]
+        pairs = zip(archives, evaluation.of_kind("archive"), strict=True)
+        segmented = segmenter_is_useful(evaluation)
+        looks = [looks_section(opened, path, result, segmented=segmented) for path, result in pairs]
         report = _report(found, archives, looks, targets, command)
         (folder / REPORT).write_text(render(report), encoding="utf-8")
         write_tables(folder, evaluation, found.migrations)
@@ -171,7 +183,7 @@ def _concluded(evaluation: Evaluation, targets: Sequence[Target]) -> SavedEvalua
 
 def _report(
     found: SavedEvaluation,
-    archives: Sequence[Path],
+    archives: Sequence[AnyPath],
     looks: Sequence[Section],
     targets: Sequence[Target],
     command: Sequence[str],
@@ -197,11 +209,11 @@ def _report(
     )
 
 
-def _provenance(evaluation: Evaluation, archives: Sequence[Path], command: Sequence[str]) -> dict[str, Any]:
+def _provenance(evaluation: Evaluation, archives: Sequence[AnyPath], command: Sequence[str]) -> dict[str, Any]:
     made: dict[str, Any] = {}
-    for path in archives:
+    for path, subject in zip(archives, evaluation.of_kind("archive"), strict=True):
         with open_archive(path) as archive:
-            made[text_name(path.name)] = {key: archive.manifest[key] for key in _TOLD if key in archive.manifest}
+            made[subject.name] = {key: archive.manifest[key] for key in _TOLD if key in archive.manifest}
     return {
         "movie": {
             "name": evaluation.name,

@@ -15,7 +15,7 @@ from flowroi.evaluation.results import SubjectResult
 from flowroi.evaluation.run import Evaluation
 from flowroi.evaluation.verdict import USEFUL_F1
 from flowroi.metrics.curves import noise_floor
-from flowroi.report.blocks import Block, Cell, Figure, Section, Table, Text
+from flowroi.report.blocks import Block, Figure, Section, Table, Text
 from flowroi.report.figures import Panel, Series, bland_altman_figure, curve_figure, panels_figure
 
 Quality = tuple[str, str]
@@ -59,14 +59,14 @@ def size_section(evaluation: Evaluation, file_bytes: dict[str, int]) -> Section:
         "PSNR, cells, to the noise-free movie (dB)",
         "SSIM, cells",
     )
-    table = _without_empty_columns(
+    table = Table(
         "Size and quality. Errors are pooled over all frames before the logarithm.",
         columns,
-        rows,
+        tuple(rows),
         note=f"Cells are those of {evaluation.truth}. Rates count the encoded frames; what the archive's file adds to "
         "them (manifest, index, kept masks) stands beside. Where the background was replaced, what stands there is no "
         "measurement: its PSNR tells how far the replacement is from the recording, not how well it was coded.",
-    )
+    ).without_empty_columns()
     return Section("Size and quality", (table, *_curves(evaluation, _QUALITIES, with_floor=True)))
 
 
@@ -103,12 +103,12 @@ def _gain_table(evaluation: Evaluation, gains: Mapping[str, Sequence[Gain]], bas
             "The cap is what our encoder gains when it is told the true cells and hardly anything else: 1/(1 - share "
             "of the bits that plain coding spends on the background); coding from frame to frame may exceed it."
         )
-    return _without_empty_columns(
+    return Table(
         f"Bytes of {baseline} over the archive's, at equal quality",
         ("archive", "quality", "at", "gain", "95 % interval", "cap"),
-        rows,
+        tuple(rows),
         note,
-    )
+    ).without_empty_columns()
 
 
 def segmentation_section(evaluation: Evaluation) -> Section | None:
@@ -283,11 +283,6 @@ def _points(
 
 def _finite(value: float | None) -> float | None:
     return value if value is not None and np.isfinite(value) else None
-
-
-def _without_empty_columns(caption: str, columns: Sequence[str], rows: Sequence[tuple[Cell, ...]], note: str) -> Table:
-    kept = [i for i in range(len(columns)) if any(row[i] is not None for row in rows)]
-    return Table(caption, tuple(columns[i] for i in kept), tuple(tuple(row[i] for i in kept) for row in rows), note)
 
 
 def _overhead(file_bytes: int | None, stored: int) -> str | None:

@@ -2,14 +2,51 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flowroi.errors import InvalidParameterError
 from flowroi.png import png_size
 
-Cell = str | int | float | None
+_PAGE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.]*(?:/[A-Za-z0-9_][A-Za-z0-9_.]*)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A cell that leads to another page.
+
+    Parameters
+    ----------
+    text : str
+    page : str
+        Its place below the folder of this page, such as `A1_f0/report.html`.
+
+    Raises
+    ------
+    InvalidParameterError
+        If the page is anywhere else.
+
+    Examples
+    --------
+    >>> Link("A1", "javascript:alert(1)")
+    Traceback (most recent call last):
+    flowroi.errors.InvalidParameterError: the page is 'javascript:alert(1)'; expected one below this one's folder
+    """
+
+    text: str
+    page: str
+
+    def __post_init__(self) -> None:
+        if not _PAGE.fullmatch(self.page):
+            raise InvalidParameterError(f"the page is {self.page!r}; expected one below this one's folder")
+
+    def __str__(self) -> str:
+        return self.text
+
+
+Cell = str | int | float | Link | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +65,7 @@ class Table:
     caption : str
     columns : tuple of str
         The headers, with units.
-    rows : tuple of tuple of str, int, float or None
+    rows : tuple of tuple of str, int, float, Link or None
         A cell a column. Text is shown as it is, numbers with 4 significant digits, None and NaN as a dash.
     note : str, optional
         What a reader must know beside the caption; stands under the table.
@@ -57,6 +94,18 @@ class Table:
                     f"row {number} of the table {self.caption!r} has {len(row)} cells; "
                     f"expected {len(self.columns)}, one a column"
                 )
+
+    def without_empty_columns(self) -> Table:
+        """Return the table without the columns of which nothing is known.
+
+        Examples
+        --------
+        >>> Table("Sizes", ("frame", "bytes"), (("t000", None),)).without_empty_columns().columns
+        ('frame',)
+        """
+        kept = [n for n in range(len(self.columns)) if any(row[n] is not None for row in self.rows)]
+        rows = tuple(tuple(row[n] for n in kept) for row in self.rows)
+        return replace(self, columns=tuple(self.columns[n] for n in kept), rows=rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from flowroi.archives.atomic import appearing
 from flowroi.errors import MissingDependencyError
 from flowroi.output import check_target
 from flowroi.png import png_css_size
-from flowroi.report.blocks import Figure, Gallery, Report, Slider, Table, Text
+from flowroi.report.blocks import Figure, Gallery, Link, Report, Slider, Table, Text
 from flowroi.report.wording import cell_text, is_number, leaf_text, legible, sort_key
 
 if TYPE_CHECKING:
@@ -126,6 +126,7 @@ def _environment() -> Environment:
     environment.filters.update(data_uri=_data_uri, cell=cell_text, leaf=leaf_text, sort_key=sort_key)
     environment.globals.update(css_size=png_css_size, numeric_columns=_numeric_columns)
     environment.tests["number_cell"] = is_number
+    environment.tests["linked"] = lambda value: isinstance(value, Link)
     environment.tests["nested"] = lambda value: isinstance(value, Mapping)
     environment.tests["listed"] = lambda value: isinstance(value, list | tuple)
     return environment

@@ -84,6 +84,22 @@ class Goal:
                 misses.append(_words(target, summary, raw))
         return Candidate(options, summary, tuple(misses), shortfall)
 
+    def judge_each(
+        self, options: Options, whole: Summary | None, parts: Sequence[tuple[str, Summary | None, str, Summary]]
+    ) -> Candidate:
+        """Hold a candidate against the targets in each of several movies; its figures are those of all together.
+
+        Parameters
+        ----------
+        options : mapping
+        whole : Summary or None
+        parts : sequence of (str, Summary or None, str, Summary)
+            Of each movie its name, and the other arguments of `judge`.
+        """
+        judged = [(name, self.judge(options, summary, failure, raw)) for name, summary, failure, raw in parts]
+        misses = tuple(f"{name}: {miss}" for name, one in judged for miss in one.misses)
+        return Candidate(options, whole, misses, max(one.shortfall for _, one in judged))
+
     def choose(self, candidates: Sequence[Candidate], raw: Summary) -> Candidate:
         """Return the best candidate that meets the targets; where none does, the one that misses them by least."""
         good = [c for c in candidates if c.feasible]

@@ -105,7 +105,7 @@ def measure_window(window: Window, options: Options | None, by: Yardstick, *, se
     with TemporaryDirectory(prefix="flowroi-sweep-") as folder:
         path = Path(folder) / "window.ome.tif"
         used: dict[str, Any] = {"significant_bits": window.significant_bits, **options}
-        masks = masks_folder(options)
+        masks = masks_folder(options, window.position)
         try:
             if masks is not None:
                 used["roi_method"] = _staged(window, masks, Path(folder) / "masks")

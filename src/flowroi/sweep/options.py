@@ -184,10 +184,10 @@ def changed(options: Options) -> int:
     return sum(own[name] != usual.get(name) for name in own)
 
 
-def masks_folder(options: Options) -> Path | None:
-    """Return the folder that the masks are read from; None where they are made."""
+def masks_folder(options: Options, position: str = "") -> Path | None:
+    """Return the folder that the masks are read from, of a plate the position's own; None where they are made."""
     method = str(options.get("roi_method", "fused"))
-    return None if method in (*get_args(RoiMethod), "none") else Path(method)
+    return None if method in (*get_args(RoiMethod), "none") else Path(method) / position
 
 
 def read_masks(folder: Path, names: Sequence[str], shape: tuple[int, ...], start: int) -> list[Mask]:

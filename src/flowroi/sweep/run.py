@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -26,9 +25,9 @@ from flowroi.stores import AnyPath
 from flowroi.sweep.cache import Cache
 from flowroi.sweep.goal import Candidate, Goal, front, make_goal
 from flowroi.sweep.options import Options, Value, check_names, grid
-from flowroi.sweep.runner import Outcome, Progress, Runner
+from flowroi.sweep.runner import Progress, Runner
+from flowroi.sweep.samples import Places, Sample, frames_of, held_out_of, movies_with_cells, sample_of, whole
 from flowroi.sweep.search import search
-from flowroi.sweep.windows import Window, lay_out, read_windows
 from flowroi.targets import Target
 
 ROUNDS = 3
@@ -38,19 +37,61 @@ _FRONT_POINTS = 6
 
 
 @dataclass(frozen=True, slots=True)
+class SampledMovie:
+    """What was found on a position of a plate.
+
+    Attributes
+    ----------
+    name : str
+        Of the position.
+    sample_frames, held_out_frames : tuple of int
+    raw : Summary
+        The uncompressed sample.
+    best, confirmed : Candidate or None
+        The winner of the whole plate here, on the sample and on the frames held out.
+    """
+
+    name: str
+    sample_frames: tuple[int, ...]
+    held_out_frames: tuple[int, ...]
+    raw: Summary
+    best: Candidate
+    confirmed: Candidate | None
+
+
+@dataclass(frozen=True, slots=True)
+class SampledPlate:
+    """Which positions of a plate were looked at.
+
+    Attributes
+    ----------
+    positions : int
+        How many were asked for.
+    movies : tuple of SampledMovie
+        In plate order.
+    left_out : tuple of (str, str)
+        Positions that were to be looked at and could not be, and why.
+    """
+
+    positions: int
+    movies: tuple[SampledMovie, ...]
+    left_out: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Sweep:
     """A finished sweep.
 
     Attributes
     ----------
     name : str
-        Of the movie.
+        Of the movie, or the plate.
     path : Path, StorePath or None
     shape : (int, int, int)
-        (T, Y, X).
+        (T, Y, X); of a plate, those of the first movie sampled.
     dtype : str
     raw_bytes : int
-        Of the whole movie.
+        Of the whole movie, or of all positions that were asked for, if the others are like those sampled.
     truth : str
         What the true cells are.
     segmenter : dict or None
@@ -69,6 +110,8 @@ class Sweep:
     sample_frames, held_out_frames : tuple of int
     measured, cached : int
         Windows of frames that were encoded and measured, and that were found in the cache.
+    plate : SampledPlate or None
+        Of which positions the sample is, if it is one of a plate.
     """
 
     name: str
@@ -88,6 +131,7 @@ class Sweep:
     held_out_frames: tuple[int, ...]
     measured: int
     cached: int
+    plate: SampledPlate | None = None
 
     @property
     def met(self) -> bool:
@@ -168,12 +212,64 @@ def run_sweep(
     -----
     Workers are new processes: a script that calls this needs the usual `if __name__ == "__main__":`.
     """
+    check_sweep(sample_frames, labels is not None, segmenter)
+    with ExitStack() as stack:
+        opened = stack.enter_context(open_source(source, pattern=pattern, channel=channel, max_pixels=max_pixels))
+        truth = None if labels is None else stack.enter_context(open_labels(labels, opened))
+        sample = sample_of(opened, truth, sample_frames, confirm=confirm)
+    return run_sweep_on(
+        [sample],
+        cache,
+        targets,
+        labelled=labels is not None,
+        segmenter=segmenter,
+        axes=axes,
+        fixed=fixed,
+        best=best,
+        rounds=rounds,
+        workers=workers,
+        progress=progress,
+    )
+
+
+def check_sweep(sample_frames: int, labelled: bool, segmenter: Segmenter | None) -> None:
+    """Raise InvalidParameterError if there is nothing to measure by, or no frame to measure on."""
     check_integer("sample_frames", sample_frames, low=1)
+    if not labelled and segmenter is None:
+        raise InvalidParameterError("there are neither labels nor a segmenter to tell where the cells are; give one")
+
+
+def run_sweep_on(
+    samples: Sequence[Sample],
+    cache: Path,
+    targets: Sequence[Target],
+    *,
+    labelled: bool,
+    segmenter: Segmenter | None = None,
+    axes: Mapping[str, Sequence[Value]] | None = None,
+    fixed: Options | None = None,
+    best: str | None = None,
+    rounds: int = ROUNDS,
+    workers: int | None = None,
+    plate: tuple[str, AnyPath, int, Sequence[tuple[str, str]]] | None = None,
+    progress: Progress | None = None,
+) -> Sweep:
+    """Do what `run_sweep` does, on samples that were read already.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+        Of one movie, or of several of a plate: then a target is met where it is in each of them.
+    labelled : bool
+        Whether the samples have labels.
+    plate : (str, Path or StorePath, int, sequence of (str, str)), optional
+        Its name, where it is, how many positions were asked for, and what was left out before, with why.
+    cache, targets, segmenter, axes, fixed, best, rounds, workers, progress
+        See `run_sweep`.
+    """
     check_integer("rounds", rounds, low=0, high=8)
     if workers is not None:
         check_integer("workers", workers, low=1, high=1024)
-    if labels is None and segmenter is None:
-        raise InvalidParameterError("there are neither labels nor a segmenter to tell where the cells are; give one")
     goal = make_goal(targets, best, segments=segmenter is not None)
     fixed = dict(fixed or {})
     check_names((*fixed, *(axes or {})))
@@ -181,29 +277,18 @@ def run_sweep(
     if axes is not None:
         grid(axes, fixed)
     store = Cache(cache)
-    with ExitStack() as stack:
-        opened = stack.enter_context(open_source(source, pattern=pattern, channel=channel, max_pixels=max_pixels))
-        truth = None if labels is None else stack.enter_context(open_labels(labels, opened))
-        labelled = range(len(opened)) if truth is None else truth.frames
-        if not labelled:
-            raise InvalidParameterError("none of the frames has labels", path=opened.path)
-        layout = lay_out(len(opened), labelled, sample_frames, confirm=confirm)
-        windows = read_windows(opened, truth, (*layout.sample, *layout.held_out))
-        by = Yardstick(segmenter, 2**opened.significant_bits - 1, any(t.metric == "ssim" for t in targets))
-        places = range(len(layout.sample))
-        store.open()
-        runner = stack.enter_context(Runner(windows, by, store, workers=workers, progress=progress))
-        raw = _whole(runner.measure([None], places, segment=segmenter is not None)[0])
-        if raw.roi_psnr is None:
-            raise InvalidParameterError(
-                "there are no cells on the frames of the sample, and so nothing to aim at; expected labels, or a "
-                "segmenter, that find some",
-                path=opened.path,
-            )
+    by = Yardstick(
+        segmenter, 2 ** max(s.significant_bits for s in samples) - 1, any(t.metric == "ssim" for t in targets)
+    )
+    windows = [window for sample in samples for window in (*sample.searched, *sample.held_out)]
+    store.open()
+    with Runner(windows, by, store, workers=workers, progress=progress) as runner:
+        movies, empty = movies_with_cells(samples, runner, segment=segmenter is not None)
+        sample = Places(movies, [movie.places for movie in movies], [movie.raw for movie in movies])
+        raw = whole(runner.measure([None], sample.all, segment=segmenter is not None)[0])
 
         def measure(many: Sequence[Options]) -> list[Candidate]:
-            outcomes = runner.measure(many, places, segment=goal.segments)
-            return [goal.judge(options, *outcome, raw) for options, outcome in zip(many, outcomes, strict=True)]
+            return sample.judged(goal, runner, many, raw, segment=goal.segments)
 
         def choose(candidates: Sequence[Candidate]) -> Candidate:
             return goal.choose(candidates, raw)
@@ -214,22 +299,44 @@ def run_sweep(
         if segmenter is not None and not goal.segments:
             # The search did without the segmenter; those that matter are looked at with it.
             chosen = sorted({place, *_spread([candidates.index(c) for c in front(candidates, "roi_psnr")])})
-            outcomes = runner.measure([candidates[n].options for n in chosen], places, segment=True)
-            for n, outcome in zip(chosen, outcomes, strict=True):
-                candidates[n] = goal.judge(candidates[n].options, *outcome, raw)
+            again = sample.judged(goal, runner, [candidates[n].options for n in chosen], raw, segment=True)
+            for n, candidate in zip(chosen, again, strict=True):
+                candidates[n] = candidate
         winner = candidates[place]
+        outside = held_out_of(movies, runner, segment=segmenter is not None)
         confirmed = None
-        if layout.held_out:
-            outside = range(len(places), len(windows))
-            raw_outside, outcome = runner.measure([None, winner.options], outside, segment=segmenter is not None)
-            confirmed = goal.judge(winner.options, *outcome, _whole(raw_outside))
+        if outside is not None:
+            raw_outside = whole(runner.measure([None], outside.all, segment=segmenter is not None)[0])
+            (confirmed,) = outside.judged(goal, runner, [winner.options], raw_outside, segment=segmenter is not None)
+        of_plate = None
+        if plate is not None:
+            segment = segmenter is not None
+            each = sample.each(goal, runner, winner.options, segment=segment)
+            held = {} if outside is None else outside.each(goal, runner, winner.options, segment=segment)
+            of_plate = SampledPlate(
+                plate[2],
+                tuple(
+                    SampledMovie(
+                        movie.sample.name,
+                        frames_of(movie.sample.searched),
+                        frames_of(movie.sample.held_out),
+                        movie.raw,
+                        each[movie.sample.name],
+                        held.get(movie.sample.name),
+                    )
+                    for movie in movies
+                ),
+                (*plate[3], *empty),
+            )
+        first = movies[0].sample
+        total = sum(movie.sample.raw_bytes for movie in movies)
         return Sweep(
-            name=opened.name,
-            path=opened.path,
-            shape=opened.shape,
-            dtype=str(opened.dtype),
-            raw_bytes=math.prod(opened.shape) * np.dtype(opened.dtype).itemsize,
-            truth="label images" if truth is not None else f"what {_name(segmenter)} finds on the raw frames",
+            name=first.name if plate is None else plate[0],
+            path=first.path if plate is None else plate[1],
+            shape=first.shape,
+            dtype=str(first.dtype),
+            raw_bytes=total if plate is None else round(total / len(movies) * plate[2]),
+            truth="label images" if labelled else f"what {_name(segmenter)} finds on the raw frames",
             segmenter=None if segmenter is None else segmenter.describe(),
             goal=goal,
             fixed=fixed,
@@ -237,17 +344,12 @@ def run_sweep(
             candidates=tuple(candidates),
             best=winner,
             confirmed=confirmed,
-            sample_frames=_frames(windows[: len(places)]),
-            held_out_frames=_frames(windows[len(places) :]),
+            sample_frames=frames_of([window for movie in movies for window in movie.sample.searched]),
+            held_out_frames=frames_of([window for movie in movies for window in movie.sample.held_out]),
             measured=runner.measured,
             cached=runner.cached,
+            plate=of_plate,
         )
-
-
-def _whole(outcome: Outcome) -> Summary:
-    summary = outcome[0]
-    assert summary is not None
-    return summary
 
 
 def _spread(places: Sequence[int]) -> list[int]:
@@ -258,7 +360,3 @@ def _spread(places: Sequence[int]) -> list[int]:
 
 def _name(segmenter: Segmenter | None) -> str:
     return "nothing" if segmenter is None else segmenter.name
-
-
-def _frames(windows: Sequence[Window]) -> tuple[int, ...]:
-    return tuple(window.start + n for window in windows for n in window.measured)

@@ -151,7 +151,7 @@ class Runner:
             told["segmenter"] = self._described
         if options is not None:
             told["options"] = identity(options)
-            folder = masks_folder(options)
+            folder = masks_folder(options, window.position)
             if folder is not None:
                 digest = hashlib.sha256()
                 for mask in read_masks(folder, window.frame_names, window.frames.shape[1:], window.start):

@@ -8,13 +8,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from flowroi.archives.atomic import replacing
-from flowroi.compression import compress_as_movie
+from flowroi.compression import compress, compress_as_movie
 from flowroi.errors import OutputExistsError, QualityTargetError
 from flowroi.evaluation.results import Summary
+from flowroi.limits import DEFAULT_MAX_PIXELS
 from flowroi.output import check_target
+from flowroi.plates.base import Plate
+from flowroi.plates.report import PlateReport
 from flowroi.report.blocks import Report
 from flowroi.report.compression import CompressionReport
 from flowroi.report.html import render
@@ -23,7 +26,8 @@ from flowroi.sweep.cache import Cache
 from flowroi.sweep.command import check_writable, command_line, settings_of, settings_toml, shell_text
 from flowroi.sweep.goal import Candidate
 from flowroi.sweep.options import SWEEPABLE, Options, Value, masks_folder
-from flowroi.sweep.run import Sweep, run_sweep
+from flowroi.sweep.plate import run_plate_sweep
+from flowroi.sweep.run import SampledPlate, Sweep, run_sweep
 from flowroi.sweep.sections import front_png, sections, verdict
 from flowroi.targets import Target
 from flowroi.versions import codec_versions
@@ -36,6 +40,13 @@ CACHE = "cache"
 _SUMMARY = tuple(Summary.__dataclass_fields__)
 
 
+class Prediction(NamedTuple):
+    """What `compress --dry-run` predicts of the encoded frames, and of the time."""
+
+    stored_bytes: int
+    seconds: float
+
+
 @dataclass(frozen=True, slots=True)
 class SavedSweep:
     """A finished sweep.
@@ -45,14 +56,14 @@ class SavedSweep:
     sweep : Sweep
     command : list of str
         What compresses the movie with the chosen options.
-    dry_run : CompressionReport or None
-        Size and time that `compress --dry-run` predicts; None where the movie cannot be coded so.
+    dry_run : Prediction or None
+        Size and time that `compress --dry-run` predicts; None where the movie, or the plate, cannot be coded so.
     verdict : str
     """
 
     sweep: Sweep
     command: list[str]
-    dry_run: CompressionReport | None
+    dry_run: Prediction | None
     verdict: str
 
     def as_dict(self) -> dict[str, Any]:
@@ -78,6 +89,7 @@ class SavedSweep:
             "predicted_bytes": of.predicted_bytes,
             "dry_run_bytes": None if self.dry_run is None else self.dry_run.stored_bytes,
             "dry_run_seconds": None if self.dry_run is None else self.dry_run.seconds,
+            "plate": None if of.plate is None else _plate_dict(of.plate),
         }
 
 
@@ -95,14 +107,17 @@ def save_sweep(
     command: Sequence[str] = (),
     pattern: str | None = None,
     channel: int | None = None,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
     workers: int | None = None,
+    plate: Plate | None = None,
+    wells: tuple[str, ...] = (),
     **options: Any,
 ) -> SavedSweep:
     """Run a sweep and write what it found into a folder.
 
     Parameters
     ----------
-    source, targets, labels, segmenter, axes, fixed, pattern, channel, workers, **options
+    source, targets, labels, segmenter, axes, fixed, pattern, channel, max_pixels, workers, **options
         See `run_sweep`.
     target : Path
         Folder for `FILES`. One that holds no more than the cache of an earlier sweep is gone on with.
@@ -112,6 +127,8 @@ def save_sweep(
         Replace the files of an earlier sweep; its cache stays.
     command : sequence of str
         The command line, for the report.
+    plate, wells : optional
+        The plate that the source is, see `run_plate_sweep`; a movie by default.
 
     Raises
     ------
@@ -132,21 +149,15 @@ def save_sweep(
     made = not target.exists()
     target.mkdir(exist_ok=True)
     try:
-        sweep = run_sweep(
-            source,
-            kept,
-            targets,
-            labels=labels,
-            segmenter=segmenter,
-            axes=axes,
-            fixed=fixed,
-            pattern=pattern,
-            channel=channel,
-            workers=workers,
-            **options,
-        )
-        found = _concluded(sweep, Path(source), target, workers, {"pattern": pattern, "channel": channel})
-        _write(found, target, command, {"pattern": pattern, "channel": channel})
+        asked: dict[str, Any] = {"labels": labels, "segmenter": segmenter, "axes": axes, "fixed": fixed}
+        asked |= {"workers": workers, **options}
+        if plate is None:
+            sweep = run_sweep(source, kept, targets, pattern=pattern, channel=channel, max_pixels=max_pixels, **asked)
+        else:
+            sweep = run_plate_sweep(plate, kept, targets, wells=wells, **asked)
+        reading = {"pattern": pattern, "channel": channel}
+        found = _concluded(sweep, Path(source), target, workers, reading, max_pixels)
+        _write(found, target, command, reading)
     finally:
         if made and not any(target.iterdir()):
             target.rmdir()
@@ -160,6 +171,24 @@ def candidate_dict(candidate: Candidate) -> dict[str, Any]:
         "feasible": candidate.feasible,
         "misses": list(candidate.misses),
         **(dict.fromkeys(_SUMMARY) if candidate.summary is None else candidate.summary.as_dict()),
+    }
+
+
+def _plate_dict(of: SampledPlate) -> dict[str, Any]:
+    return {
+        "positions": of.positions,
+        "sampled": [
+            {
+                "position": movie.name,
+                "sample_frames": list(movie.sample_frames),
+                "held_out_frames": list(movie.held_out_frames),
+                "uncompressed": movie.raw.as_dict(),
+                "best": candidate_dict(movie.best),
+                "confirmed": None if movie.confirmed is None else candidate_dict(movie.confirmed),
+            }
+            for movie in of.movies
+        ],
+        "left_out": [{"position": position, "reason": why} for position, why in of.left_out],
     }
 
 
@@ -180,15 +209,38 @@ def _check_folder(target: Path, inputs: Sequence[Path | None], *, overwrite: boo
             )
 
 
-def _concluded(sweep: Sweep, source: Path, folder: Path, workers: int | None, reading: Mapping[str, Any]) -> SavedSweep:
-    name = f"{sweep.name}.ome.tif"
+def _concluded(
+    sweep: Sweep,
+    source: Path,
+    folder: Path,
+    workers: int | None,
+    reading: Mapping[str, Any],
+    max_pixels: int,
+) -> SavedSweep:
+    name = f"{sweep.name}.ome.{'tif' if sweep.plate is None else 'zarr'}"
     settings: dict[str, Any] = settings_of(sweep.best.options, reading)
+    asked = {**settings, "dry_run": True, "workers": workers, "max_pixels": max_pixels}
+    # In the sweep's own folder nothing has this name yet, whatever the user has under it elsewhere.
+    target = folder / name
     try:
-        # In the sweep's own folder nothing has this name yet, whatever the user has under it elsewhere.
-        dry_run = compress_as_movie(source, folder / name, dry_run=True, workers=workers, **settings)
+        if sweep.plate is None:
+            report = compress_as_movie(source, target, **asked)
+            dry_run: Prediction | None = Prediction(report.stored_bytes, report.seconds)
+        else:
+            # Of those that are known to be readable.
+            sampled = tuple(movie.name for movie in sweep.plate.movies)
+            dry_run = _of_plate(compress(source, target, wells=sampled, **asked), sweep.plate.positions)
     except QualityTargetError:
         dry_run = None
     return SavedSweep(sweep, command_line(source, name, settings), dry_run, verdict(sweep))
+
+
+def _of_plate(report: CompressionReport | PlateReport, positions: int) -> Prediction:
+    """Return what a dry run of some positions predicts of all."""
+    assert isinstance(report, PlateReport)
+    share = positions / len(report.done)
+    stored, seconds = (sum(getattr(one, name) for _, one in report.done) for name in ("stored_bytes", "seconds"))
+    return Prediction(round(stored * share), seconds * share)
 
 
 def _write(found: SavedSweep, folder: Path, command: Sequence[str], reading: Mapping[str, Any]) -> None:
@@ -218,14 +270,18 @@ def _write(found: SavedSweep, folder: Path, command: Sequence[str], reading: Map
 def prediction_text(found: SavedSweep) -> list[str]:
     """Return what the whole movie will take, in words."""
     lines = []
+    of = found.sweep.plate
+    over, of_all = "the whole movie", ""
+    if of is not None:
+        over, of_all = "sampled positions", f" for all {of.positions} positions"
     if found.sweep.predicted_bytes is not None:
         lines.append(
-            f"Predicted from the sampled frames' rate: {found.sweep.predicted_bytes:,} bytes, "
+            f"Predicted from the sampled frames' rate: {found.sweep.predicted_bytes:,} bytes{of_all}, "
             f"of {found.sweep.raw_bytes:,} uncompressed."
         )
     if found.dry_run is not None:
         lines.append(
-            f"Predicted by a dry run over the whole movie: {found.dry_run.stored_bytes:,} bytes, "
+            f"Predicted by a dry run over {over}: {found.dry_run.stored_bytes:,} bytes{of_all}, "
             f"{found.dry_run.seconds:.1f} s on this machine."
         )
     return lines
@@ -256,6 +312,7 @@ def _write_table(path: Path, sweep: Sweep) -> None:
 def _provenance(sweep: Sweep, command: Sequence[str]) -> dict[str, Any]:
     return {
         "movie": {"name": sweep.name, "shape": list(sweep.shape), "dtype": sweep.dtype},
+        **({} if sweep.plate is None else {"sampled positions": [movie.name for movie in sweep.plate.movies]}),
         "cells": sweep.truth,
         "segmenter": sweep.segmenter,
         "targets": [str(target) for target in sweep.goal.targets],

@@ -7,15 +7,18 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from flowroi.evaluation.results import Summary
 from flowroi.params import TARGETS
 from flowroi.report.blocks import Block, Figure, Section, Table, Text
 from flowroi.report.figures import Effect, Front, effects_figure, front_figure
 from flowroi.sweep.goal import Candidate
 from flowroi.sweep.options import SWEEPABLE, identity, value_text
-from flowroi.sweep.run import Sweep
+from flowroi.sweep.run import SampledPlate, Sweep
 
 _FIGURES = (("roi_psnr", "PSNR on the cells (dB)"), ("f1", "F1"))
+_COLUMNS = ("rate", "bits/px", "PSNR, cells (dB)", "PSNR, elsewhere (dB)", "F1", "covered", "targets")
 GUIDANCE = (
     "The rate sets the size. Everything else only moves bits between the cells and the rest: first settle what the RoI "
     "holds, then the scaling factor, then the rate.",
@@ -38,18 +41,26 @@ def verdict(sweep: Sweep) -> str:
     if best.summary is None or not best.feasible:
         return (
             f"None of {len(sweep.candidates)} candidates meets {asked}; the nearest, {best.text}, misses: "
-            f"{'; '.join(best.misses)}."
+            f"{'; '.join(best.misses)}.{_where(sweep)}"
         )
     what = {"size": "the smallest", "roi_psnr": "the best PSNR on the cells", "f1": "the best F1"}[goal.best]
     met = f" that meet {asked}" if goal.targets else ""
     text = f"{best.text}: {what} of {len(sweep.candidates)} candidates{met}, with {figures_text(best.summary)}"
     if sweep.confirmed is None:
-        return f"{text}; no frames were held out to confirm it."
+        return f"{text}; no frames were held out to confirm it.{_where(sweep)}"
     if sweep.confirmed.summary is None:
-        return f"{text}; the {len(sweep.held_out_frames)} frames held out {sweep.confirmed.misses[0]}."
+        return f"{text}; the {len(sweep.held_out_frames)} frames held out {sweep.confirmed.misses[0]}.{_where(sweep)}"
     again = "" if sweep.confirmed.feasible else f", which misses: {'; '.join(sweep.confirmed.misses)}"
     held = f"on {len(sweep.held_out_frames)} frames held out {figures_text(sweep.confirmed.summary)}"
-    return f"{text}; {held}{again}."
+    return f"{text}; {held}{again}.{_where(sweep)}"
+
+
+def _where(sweep: Sweep) -> str:
+    """Say of which positions of a plate the sample is."""
+    of = sweep.plate
+    if of is None:
+        return ""
+    return f" Sampled: {', '.join(movie.name for movie in of.movies)}, of {of.positions} positions."
 
 
 def figures_text(summary: Summary) -> str:
@@ -75,7 +86,7 @@ def front_png(sweep: Sweep) -> bytes:
             marks["uncompressed"] = sweep.raw.f1
         confirmed = None if sweep.confirmed is None else sweep.confirmed.summary
         places = {id(c): n for n, c in enumerate(sweep.candidates)}
-        pixel_bits = 8 * sweep.raw_bytes / math.prod(sweep.shape)
+        pixel_bits = 8 * np.dtype(sweep.dtype).itemsize
         panels.append(
             Front(
                 x=[None if c.summary is None else c.summary.rate_bpp for c in sweep.candidates],
@@ -97,6 +108,7 @@ def sections(sweep: Sweep, png: bytes, command: str, prediction: Sequence[str]) 
     found = [
         Section("What to run", (Text((command, *prediction)),)),
         Section("Chosen", (_confirmation(sweep),)),
+        *([] if sweep.plate is None else [Section("Sampled positions", _by_position(sweep, sweep.plate))]),
         Section(
             "Front",
             (
@@ -123,11 +135,34 @@ def _confirmation(sweep: Sweep) -> Table:
         rows.append(("chosen, on frames held out", len(sweep.held_out_frames), *_row(sweep.confirmed)))
     return Table(
         f"The chosen candidate ({sweep.best.text}) on the frames that it was chosen on, and on others",
-        ("what", "frames", "rate", "bits/px", "PSNR, cells (dB)", "PSNR, elsewhere (dB)", "F1", "covered", "targets"),
+        ("what", "frames", *_COLUMNS),
         tuple(rows),
         note=f"Cells are those of {sweep.truth}. The best of many is a little too good on the frames that chose it: "
         "believe those held out. The search sees short runs of frames, so the RoI of the whole movie differs a little.",
     )
+
+
+def _by_position(sweep: Sweep, of: SampledPlate) -> tuple[Block, ...]:
+    """Return what was chosen for the whole plate on each of the positions that stand for it."""
+    rows: list[tuple[Any, ...]] = []
+    for movie in of.movies:
+        rows.append((movie.name, "sample", len(movie.sample_frames), *_row(movie.best)))
+        if movie.confirmed is not None:
+            rows.append((movie.name, "held out", len(movie.held_out_frames), *_row(movie.confirmed)))
+    blocks: list[Block] = [
+        Table(
+            f"The chosen candidate ({sweep.best.text}) on each sampled position",
+            ("position", "frames of", "frames", *_COLUMNS),
+            tuple(rows),
+            note=f"{len(of.movies)} of {of.positions} positions, spread evenly over the plate, stand for all of it. A "
+            "candidate meets a target where it meets it at each of them; sizes and figures elsewhere on this page are "
+            "those of all together, squared errors added up before the logarithm. A well unlike these may fare worse: "
+            "name it with --well, or sample more frames to have more wells.",
+        )
+    ]
+    if of.left_out:
+        blocks.append(Table("Positions that could not be looked at", ("position", "why"), of.left_out))
+    return tuple(blocks)
 
 
 def _row(candidate: Candidate) -> tuple[Any, ...]:
@@ -155,7 +190,7 @@ def _front_table(sweep: Sweep) -> Table:
     rows = [(("★ " if c is sweep.best else "") + c.text, *_row(c)) for c in ordered]
     return Table(
         f"Candidates on a front, of {len(sweep.candidates)}; all of them are in sweep.csv",
-        ("options", "rate", "bits/px", "PSNR, cells (dB)", "PSNR, elsewhere (dB)", "F1", "covered", "targets"),
+        ("options", *_COLUMNS),
         tuple(rows),
         note="Options not named are at their defaults. F1 is measured on some of the front only where no target asks "
         "for it, as looking for cells takes longer than everything else.",

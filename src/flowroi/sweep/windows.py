@@ -15,7 +15,7 @@ from flowroi.sources import Source
 from flowroi.stores import AnyPath
 
 # Enough neighbours for the motion of slow cells and for what `fused` learns of the background.
-_LENGTH = 8
+WINDOW_FRAMES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,8 @@ class Window:
     significant_bits : int
     path : Path, StorePath or None
         The movie, for messages.
+    position : str
+        Of the movie on its plate; empty for one that is not of a plate.
     """
 
     start: int
@@ -44,6 +46,7 @@ class Window:
     frame_names: tuple[str, ...]
     significant_bits: int
     path: AnyPath | None
+    position: str = ""
 
     def digest(self) -> str:
         """Return the SHA-256 of everything that a measure depends on."""
@@ -83,7 +86,7 @@ def lay_out(total: int, labelled: Sequence[int], sample_frames: int, *, confirm:
     >>> [window[:2] for window in layout.sample], [window[:2] for window in layout.held_out]
     ([(0, 8), (16, 24), (29, 37)], [(8, 16), (24, 32)])
     """
-    length = min(_LENGTH, sample_frames)
+    length = min(WINDOW_FRAMES, sample_frames)
     if confirm:
         length = max(1, min(length, -(-2 * len(labelled) // 3), len(labelled) - 1))
     blocks: list[list[int]] = []
@@ -101,7 +104,7 @@ def lay_out(total: int, labelled: Sequence[int], sample_frames: int, *, confirm:
     if confirm and rest:
         spread = np.linspace(0, len(rest) - 1, min(count, len(rest)) + 2)[1:-1]
         held = sorted({rest[int(place)] for place in spread.round()})
-    around = min(_LENGTH, total)
+    around = min(WINDOW_FRAMES, total)
 
     def window(n: int) -> tuple[int, int, tuple[int, ...]]:
         start = max(0, min(blocks[n][0], total - around))
@@ -111,7 +114,10 @@ def lay_out(total: int, labelled: Sequence[int], sample_frames: int, *, confirm:
 
 
 def read_windows(
-    source: Source, labels: LabelSource | None, places: Sequence[tuple[int, int, tuple[int, ...]]]
+    source: Source,
+    labels: LabelSource | None,
+    places: Sequence[tuple[int, int, tuple[int, ...]]],
+    position: str = "",
 ) -> tuple[Window, ...]:
     """Read the frames of some windows, and their labels."""
     windows = []
@@ -127,6 +133,7 @@ def read_windows(
                 source.frame_names[start:stop],
                 source.significant_bits,
                 source.path,
+                position,
             )
         )
     return tuple(windows)
