@@ -3,7 +3,7 @@
     python benchmarks/live_faults.py [--kills 50] [--wells 16] [--frames 60] [--per-second 10] [--seed 1]
 
 As root on Linux, since it mounts: the archives' disk is a tmpfs that is filled to the last byte twice, and the incoming
-folder a bind mount that is taken away once, while the instrument (the one of `live_soak.py`) goes on writing. All the
+folder a bind mount that is taken away twice, while the instrument (the one of `live_soak.py`) goes on writing. All the
 while `flowroi watch` is killed with SIGKILL at random moments and started again by the same command; in the end it is
 left alone. Looked at: every file is in the archives once, by its SHA-256, in order; no frame was told as on the disk
 twice; nothing hidden is left; and the manifests, which hold the digests of all bytes and pixels, are those of
@@ -34,7 +34,8 @@ from flowroi.plan import differences
 from live_soak import instrument, lost_of
 
 _LIMIT_S = 900.0
-_QUICK = ("--settle", "0.3", "--interval", "0.1", "--patience", "120")
+_PATIENCE_S = 15
+_QUICK = ("--settle", "0.3", "--interval", "0.1", "--patience", str(_PATIENCE_S))
 
 
 @contextmanager
@@ -159,7 +160,8 @@ def run(folder: Path, args: argparse.Namespace) -> bool:
     # By what has been coded, not by the clock.
     events: list[tuple[float, Callable[[], None]]] = [
         (0.25, lambda: disk_full(supervisor, disk)),
-        (0.50, lambda: unmount(supervisor, real, incoming)),
+        (0.50, lambda: unmount(supervisor, real, incoming, killed=True)),
+        (0.60, lambda: unmount(supervisor, real, incoming, killed=False)),
         (0.75, lambda: disk_full(supervisor, disk)),
     ]
     kills = 0
@@ -190,14 +192,18 @@ def disk_full(supervisor: Supervisor, disk: Path) -> None:
     print("  the disk was full", file=sys.stderr, flush=True)
 
 
-def unmount(supervisor: Supervisor, real: Path, incoming: Path) -> None:
-    """Take the incoming folder away until it is told, kill it meanwhile once, and give it back."""
+def unmount(supervisor: Supervisor, real: Path, incoming: Path, *, killed: bool) -> None:
+    """Take the incoming folder away until it is told, and give it back: to another process, or to the same one.
+
+    That one has files in hand and in turn, and is left without them for longer than it waits for a missing frame.
+    """
     lost = supervisor.told["source-lost"]
     subprocess.run(["umount", "-l", str(incoming)], check=True)
     supervisor.wait_for("source-lost", lost + 1)
-    supervisor.kill()
-    supervisor.wait_for("source-lost", lost + 2)
-    time.sleep(2)
+    if killed:
+        supervisor.kill()
+        supervisor.wait_for("source-lost", lost + 2)
+    time.sleep(2 if killed else _PATIENCE_S + 2)
     back = supervisor.told["source-back"]
     subprocess.run(["mount", "--bind", str(real), str(incoming)], check=True)
     supervisor.wait_for("source-back", back + 1)
@@ -228,7 +234,7 @@ def judge(
                 differ += [f"{position}: {what}" for what in differences(one.manifest, two.manifest)]
     size = "x".join(map(str, args.size))
     print(f"{args.wells} wells x {args.frames} frames of {size}, {args.per_second:g} a second; {kills} random kills,")
-    print("  and one more each while the disk was full (twice) and the source unmounted (once)")
+    print("  and one more each while the disk was full (twice) and the source unmounted (once of two times)")
     print(f"starts: {sum(supervisor.codes.values())}, by exit code {dict(supervisor.codes)}")
     print("events:", dict(sorted(supervisor.told.items())))
     print(f"files lost {len(missing)} {missing[:5]}, otherwise wrong {len(wrong)} {wrong[:5]}")

@@ -104,3 +104,24 @@ def test_a_run_that_goes_on():
     assert order.offer((3,), file(3), 0.0) == "late"
     order.offer((5,), file(5), 0.0)
     assert taken(order, 0.0) == [5]
+
+
+def test_what_was_given_up_is_waited_for_again():
+    """Also where times are in parts, and for as long as it could not come, too."""
+    for times in ([(0,), (1,), (2,)], [(0, 0), (0, 30), (1, 0)]):
+        order = Order(step=1, patience_s=10, hold_s=1)
+        for time in times:
+            order.offer(time, file(time), 0.0)
+        assert order.take(1.0).time == times[0]
+        order.give_up(order.take(1.0))
+        assert order.take(9.9) is None
+        order.wait_from(60.0)
+        assert order.take(69.9) is None
+        assert order.offer(times[1], file("again"), 69.9) == "waiting"
+        assert [order.take(71.0).time for _ in range(2)] == times[1:]
+        order = Order(step=1, patience_s=10, hold_s=1)
+        for time in times:
+            order.offer(time, file(time), 0.0)
+        order.take(1.0)
+        order.give_up(order.take(1.0))
+        assert order.take(10.0).time == times[2]

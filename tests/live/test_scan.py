@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from flowroi.live import scan as scan_module
 from flowroi.live.scan import Scanner
 
 
@@ -104,3 +105,59 @@ def test_an_empty_folder_in_its_place(scanner, clock, tmp_path):
     assert scanner.scan().lost is None
     clock.now += 2
     assert names(scanner.scan()) == ["a.png"]
+
+
+def test_a_marker_in_one_folder_tells_nothing_of_another(clock, tmp_path):
+    """Of two folders, one has the marker, and in the place of the other is an empty one: that is not the end."""
+    roots = [tmp_path / "one", tmp_path / "two"]
+    for root in roots:
+        root.mkdir()
+        (root / "a.png").write_bytes(b"1")
+    scanner = Scanner(roots, settle_s=2, end_marker="DONE", clock=clock)
+    scanner.scan()
+    (roots[0] / "DONE").touch()
+    assert scanner.scan().ended
+    roots[1].rename(tmp_path / "away")
+    roots[1].mkdir()
+    assert "still mounted" in scanner.scan().lost
+    roots[1].rmdir()
+    (tmp_path / "away").rename(roots[1])
+    assert scanner.scan().ended
+
+
+def test_what_one_folder_shows_while_another_is_away_is_told_later(clock, tmp_path):
+    roots = [tmp_path / "one", tmp_path / "two"]
+    for root in roots:
+        root.mkdir()
+    file = roots[0] / "a.png"
+    file.write_bytes(b"1")
+    scanner = Scanner(roots, settle_s=2, clock=clock)
+    scanner.scan()
+    clock.now += 2
+    assert names(scanner.scan()) == ["a.png"]
+    file.write_bytes(b"12")
+    (roots[0] / "link.png").symlink_to(file)
+    roots[1].rmdir()
+    assert scanner.scan(thorough=True).lost
+    roots[1].mkdir()
+    scan = scanner.scan(thorough=True)
+    assert (scan.rewritten, [key for key, _ in scan.odd]) == ([(0, "a.png")], [(0, "link.png")])
+    scan = scanner.scan(thorough=True)
+    assert (scan.rewritten, scan.odd) == ([], [])
+
+
+def test_folders_that_may_not_be_looked_into(scanner, tmp_path, monkeypatch):
+    """One is named and waited for; not that of the file system, where a disk is mounted."""
+    real, shut = os.scandir, [tmp_path / "in" / "lost+found"]
+
+    def scandir(folder):
+        if folder in shut:
+            raise PermissionError(13, "Permission denied", str(folder))
+        return real(folder)
+
+    monkeypatch.setattr(scan_module.os, "scandir", scandir)
+    (tmp_path / "in" / "lost+found").mkdir()
+    assert scanner.scan().lost is None
+    (tmp_path / "in" / "A1").mkdir()
+    shut.append(tmp_path / "in" / "A1")
+    assert scanner.scan().lost == f"{tmp_path}/in/A1: Permission denied"

@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -12,11 +14,19 @@ from PIL import Image
 
 import flowroi
 from flowroi.archives.plate import open_plate_archive
-from flowroi.errors import InvalidParameterError, OutputExistsError, UnsupportedFormatError
+from flowroi.coding import Coding
+from flowroi.errors import (
+    FlowRoIError,
+    InvalidParameterError,
+    OutputExistsError,
+    UnsupportedFormatError,
+    VerificationError,
+)
 from flowroi.live import watch
+from flowroi.live.coder import Coder
 from flowroi.live.spool import MARK, Spool
 from flowroi.plan import differences
-from tests.live.conftest import QUICK, put, put_slowly, well_files
+from tests.live.conftest import DEADLINE_S, QUICK, put, put_slowly, well_files
 
 FRAMES = 12
 
@@ -444,20 +454,24 @@ def test_the_disk_is_full(raw, incoming, watcher, tmp_path, monkeypatch):
         return real(handle, data, at)
 
     monkeypatch.setattr(journal.os, "pwrite", pwrite)
-    files = well_files(raw)
-    running = watcher(incoming, tmp_path / "plate", lossless="all", end_marker="DONE")
+    files, other = well_files(raw), well_files(raw, "B02")[0]
+    running = watcher(incoming, tmp_path / "plate", lossless="all", end_marker="DONE", patience_s=600)
     for file in files[:3]:
         put(file, incoming)
     running.wait_for("frame", 3)
     full[0] = True
     for file in files[3:8]:
         put(file, incoming)
+    # Tried again and again, it gives nothing to write, which is no success.
+    (incoming / other.name).write_bytes(other.read_bytes()[:200])
     running.wait_for("stalled")
     time.sleep(1.2)
     assert running.kinds().count("frame") == 3
-    assert running.kinds().count("stalled") == 1
+    assert (running.kinds().count("stalled"), running.kinds().count("resumed")) == (1, 0)
     full[0] = False
     running.wait_for("resumed")
+    put(other, incoming)
+    running.wait_for("frame", 9)
     (incoming / "DONE").touch()
     report = running.join()
     assert report.told == ()
@@ -467,8 +481,6 @@ def test_the_disk_is_full(raw, incoming, watcher, tmp_path, monkeypatch):
 
 def test_behind(raw, incoming, watcher, tmp_path, monkeypatch):
     """A machine that cannot keep up says so, finds masks for some frames only as asked, and drops nothing."""
-    from flowroi.live.coder import Coder
-
     real = Coder.code
 
     def slow(self, *arguments, **named):
@@ -527,3 +539,134 @@ def test_several_channels_are_refused(incoming, tmp_path):
 def test_inside_the_incoming_folder(incoming):
     with pytest.raises(InvalidParameterError, match="lies inside the input"):
         watch(incoming, incoming / "plate", idle_s=0.1)
+
+
+def test_a_damaged_file_that_is_to_be_tried_again_hides_none_behind_it_at_the_end(
+    raw, incoming, watcher, tmp_path, monkeypatch
+):
+    first, second, *later = well_files(raw)
+    for file in later:
+        put(file, incoming)
+    put(first, incoming)
+    (incoming / second.name).write_bytes(second.read_bytes()[:200])
+    tried, real = threading.Event(), Coder.read
+
+    def read(self, found):
+        try:
+            return real(self, found)
+        except FlowRoIError:
+            tried.set()
+            raise
+
+    monkeypatch.setattr(Coder, "read", read)
+    running = watcher(incoming, tmp_path / "plate", lossless="all", settle_s=1.5, patience_s=600)
+    assert tried.wait(DEADLINE_S)
+    # The end comes before it is tried again.
+    running.stop.set()
+    report = running.join()
+    assert report.frames == 1 + len(later)
+    assert [(kind, where) for kind, where, _ in report.missing] == [("refused", "A1_f0")]
+
+
+def test_the_source_is_away_for_longer_than_is_waited(raw, incoming, watcher, tmp_path, monkeypatch):
+    """The file in hand when it goes is missing when it is back; those behind it wait for it nevertheless."""
+    files, real = well_files(raw), Coder.read
+    away = threading.Event()
+
+    def read(self, found):
+        if found.file.path.name == files[4].name and not away.is_set():
+            incoming.rename(tmp_path / "away")
+            incoming.mkdir()
+            away.set()
+        return real(self, found)
+
+    monkeypatch.setattr(Coder, "read", read)
+    for file in files:
+        put(file, incoming)
+    running = watcher(incoming, tmp_path / "plate", lossless="all", frames=FRAMES, patience_s=2.5)
+    running.wait_for("source-lost")
+    time.sleep(3)
+    incoming.rmdir()
+    (tmp_path / "away").rename(incoming)
+    report = running.join()
+    assert (report.frames, report.told) == (FRAMES, ())
+
+
+def test_what_was_unsettled_at_the_end_is_told_by_the_run_that_goes_on(raw, incoming, watcher, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules["flowroi.live.run"], "_LAST_FILES_S", 0.1)
+    first, second, *_ = well_files(raw)
+    put(first, incoming)
+    (incoming / second.name).touch()
+
+    def stop_when_finishing(kind, _facts):
+        if kind == "finishing":
+            raise KeyboardInterrupt
+
+    options = {**QUICK, "lossless": "all", "end_marker": "DONE"}
+    (incoming / "DONE").touch()
+    with pytest.raises(KeyboardInterrupt):
+        watch(incoming, tmp_path / "plate", tell=stop_when_finishing, **options)
+    report = watcher(incoming, tmp_path / "plate", **options).join()
+    assert report.finished
+    assert [kind for kind, _, _ in report.missing] == ["unsettled"]
+
+
+def test_a_frame_that_is_coded_once_more_has_the_mask_that_it_would_have_had(raw, incoming, tmp_path, monkeypatch):
+    """Also in the middle of frames that are not on the disk yet, which the method has to learn anew."""
+    real, failed = Coding.coded, []
+
+    def coded(self, item, **named):
+        if item.t == 7 and not failed:
+            failed.append(item.t)
+            raise VerificationError("a bit was flipped")
+        return real(self, item, **named)
+
+    for file in well_files(raw):
+        put(file, incoming)
+    options = {**QUICK, "psnr": 38, "keep_masks": True, "frames": FRAMES, "workers": 1}
+    watch(incoming, tmp_path / "clean", **options)
+    monkeypatch.setattr(Coding, "coded", coded)
+    watch(incoming, tmp_path / "again", **options)
+    assert failed
+    manifests = []
+    for name in ("clean", "again"):
+        with open_plate_archive(tmp_path / name) as plate, plate.open(plate.positions[0]) as archive:
+            manifests.append(archive.manifest)
+    assert not differences(*manifests)
+
+
+def test_a_run_outlives_its_log(raw, incoming, tmp_path):
+    """Its disk may be full, or whoever read it gone."""
+    for file in well_files(raw):
+        put(file, incoming)
+    command = [sys.executable, "-m", "flowroi", "watch", str(incoming), "-o", str(tmp_path / "plate"), "--json"]
+    command += ["--verbose", "--lossless", "all", "--settle", "0.2", "--interval", "0.1", "--frames", str(FRAMES)]
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        subprocess.run(command, stdout=full, stderr=subprocess.DEVNULL, timeout=DEADLINE_S, check=False)
+    assert (tmp_path / "plate" / "COMPLETE").exists()
+
+
+def test_ended_while_the_source_is_away(raw, incoming, watcher, tmp_path):
+    """Nobody knows what came there: that is told, and no archive passes for the whole of it."""
+    running = watcher(incoming, tmp_path / "plate", lossless="all")
+    put(well_files(raw)[0], incoming)
+    running.wait_for("frame")
+    incoming.rename(tmp_path / "away")
+    running.wait_for("source-lost")
+    running.stop.set()
+    report = running.join()
+    assert (report.finished, [kind for kind, _, _ in report.missing]) == (True, ["unsettled"])
+
+
+def test_stopped_at_once_while_the_archives_are_made(raw, incoming, tmp_path):
+    for file in well_files(raw):
+        put(file, incoming)
+    abandon, options = threading.Event(), {**QUICK, "lossless": "all", "frames": FRAMES}
+
+    def stop_when_finishing(kind, _facts):
+        if kind == "finishing":
+            abandon.set()
+
+    report = watch(incoming, tmp_path / "plate", tell=stop_when_finishing, abandon=abandon, **options)
+    assert (report.finished, report.reason) == (False, "stopped at once")
+    assert watch(incoming, tmp_path / "plate", **options).finished

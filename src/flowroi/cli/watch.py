@@ -92,6 +92,7 @@ def watch(
 ) -> None:
     """Compress what an instrument writes, while it writes. SIGINT or SIGTERM ends it, SIGHUP stops it for later."""
     import threading
+    from contextlib import suppress
 
     from flowroi.live import LiveReport
     from flowroi.live import watch as run
@@ -109,12 +110,14 @@ def watch(
         if kind == "frame" and not verbose:
             return
         text = _text(kind, facts)
-        if as_json:
-            out.result(kind, facts, "")
-        elif kind in FAULTS or (kind == "lag" and facts["late"]):
-            out.warn(text)
-        else:
-            out.message(text)
+        # Whoever listened is gone, or the disk of the log is full: no reason to leave an instrument alone.
+        with suppress(OSError):
+            if as_json:
+                out.result(kind, facts, "")
+            elif kind in FAULTS or (kind == "lag" and facts["late"]):
+                out.warn(text)
+            else:
+                out.message(text)
 
     stop, abandon = threading.Event(), threading.Event()
     with _signals(stop, abandon):

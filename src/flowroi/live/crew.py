@@ -106,7 +106,11 @@ class Crew:
 
     def is_idle(self, now: float) -> bool:
         """Whether there is nothing to do, and nothing being done; call it with the lock."""
-        return not any(place.busy or self._since(place, now) is not None for place in self.places.values())
+        # At the end what waits to be tried again has its turn, too, and those behind it.
+        return not any(
+            place.busy or self._since(place, now) is not None or (self.ending and len(place.order))
+            for place in self.places.values()
+        )
 
     def _since(self, place: Place, now: float) -> float | None:
         return place.ready_since(now, ending=self.ending)
@@ -180,7 +184,8 @@ class Crew:
             try:
                 size_bytes = coder.code(candidate, *read, masks_every=masks_every)
             except VerificationError:
-                # A fault of the memory, perhaps: once more.
+                # A fault of the memory, perhaps: once more, by a method that learns anew from what is on the disk.
+                self._commit(place)
                 size_bytes = coder.code(candidate, *read, masks_every=masks_every)
         except (QualityTargetError, VerificationError) as error:
             self._refuse(place, candidate, error)
@@ -266,6 +271,9 @@ class Crew:
 
     def _commit(self, place: Place) -> None:
         """See to the disk what a position's journal is given; where the disk is full, say so, wait and try again."""
+        if not place.journal.pending:
+            # That nothing was written tells nothing of the disk.
+            return
         delay = _RETRY_S
         while True:
             try:
@@ -276,6 +284,10 @@ class Crew:
                 if self._abandon.wait(delay):
                     raise Abandoned from error
                 delay = min(2 * delay, _LONGEST_RETRY_S)
+        self.report_written()
+
+    def report_written(self) -> None:
+        """Say, if that was not so, that something could be written."""
         with self.lock:
             again, self.stalled = self.stalled, None
         if again is not None:

@@ -99,6 +99,9 @@ class Intake:
         if self._lost is not None:
             self._lost = None
             self.news_at = time.monotonic()
+            with self.crew.lock:
+                for place in self.crew.places.values():
+                    place.order.wait_from(self.news_at)
             self.tell("source-back", message="the incoming folder can be read again; going on")
         for key, why in scan.odd:
             self.note("ignored", f"{text_name(key[1])} {why}")
@@ -107,10 +110,13 @@ class Intake:
         if scan.settled or scan.moving:
             self.news_at = time.monotonic()
         self._offer_all(scan)
-        try:
-            self.log.commit()
-        except OSError as error:
-            self.crew.report_stall(error)
+        if self.log.pending:
+            try:
+                self.log.commit()
+            except OSError as error:
+                self.crew.report_stall(error)
+            else:
+                self.crew.report_written()
         with self.crew.lock:
             self.crew.paused = False
             self.crew.lock.notify_all()

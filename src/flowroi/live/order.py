@@ -83,6 +83,9 @@ class Order:
         self._waiting: dict[Time, Candidate] = {}
         self._times: dict[Key, Time] = {}
         self._heap: list[Time] = []
+        # Files that were in turn and went away, or changed: they are missing, and are to come again.
+        self._expected: set[Time] = set()
+        self._waits_from = 0.0
         self._turn_at = 0.0
         self._arrivals: deque[float] = deque(maxlen=_WINDOW)
 
@@ -117,8 +120,12 @@ class Order:
             since = max(front.settled_at + held, self._turn_at)
             return since if since <= now or ending else None
         # Something is missing before it.
-        since = max(front.settled_at + self.patience_s, self._turn_at)
+        since = max(max(front.settled_at, self._waits_from) + self.patience_s, self._turn_at)
         return since if since <= now else now if ending else None
+
+    def wait_from(self, now: float) -> None:
+        """Wait anew for what is missing: until now it could not come."""
+        self._waits_from = now
 
     def take(self, now: float, *, ending: bool = False) -> Candidate | None:
         """Return the file whose turn it is, which waits no longer; None where there is none."""
@@ -130,6 +137,7 @@ class Order:
         candidate.turn_at = min(since, now)
         self._turn_at = candidate.turn_at
         self.last = candidate.time
+        self._expected = {time for time in self._expected if time > candidate.time}
         self._taken.add(candidate.time)
         return candidate
 
@@ -140,8 +148,9 @@ class Order:
         self._insert(candidate)
 
     def give_up(self, candidate: Candidate) -> None:
-        """Forget that a file was taken: its place in time is free again until a later one is taken."""
+        """Forget that a file was taken: its place in time is free again, and it is missing there."""
         self._taken.discard(candidate.time)
+        self._expected.add(candidate.time)
         # Only the last one taken can be given back, and so those before it are in order.
         self.last = max(self._taken, default=None) if self.last == candidate.time else self.last
 
@@ -162,6 +171,7 @@ class Order:
             heapq.heapify(self._heap)
 
     def _insert(self, candidate: Candidate) -> None:
+        self._expected.discard(candidate.time)
         self._waiting[candidate.time] = candidate
         self._times[candidate.found.key] = candidate.time
         heapq.heappush(self._heap, candidate.time)
@@ -171,6 +181,8 @@ class Order:
 
     def _follows(self, time: Time) -> bool:
         """Whether nothing can be missing before a time."""
+        if any(expected < time for expected in self._expected):
+            return False
         if len(time) > 1:
             return True
         if self.last is None:

@@ -95,6 +95,8 @@ class Run:
                     self._take_all()
                 if crew.error is not None:
                     raise crew.error
+                # What the last look at the folders told, before the end is written down.
+                self.intake.log.commit()
         finally:
             for place in crew.places.values():
                 place.journal.close()
@@ -157,6 +159,8 @@ class Run:
                 self.crew.paused = True
                 done = not any(place.busy for place in places)
                 left = {place.name: len(place.order) + len(place.held) for place in places}
+            if done:
+                self.intake.note("unsettled", f"what came since it was lost was not taken: {scan.lost}")
             for name, count in left.items() if done else ():
                 if count:
                     self.intake.note("unsettled", f"{count} files of {name} were not taken: {scan.lost}")
@@ -196,15 +200,20 @@ class Run:
         self.progress = 0, sum(place.durable for place in self.crew.places.values())
         self.tell("finishing", reason=self.reason, positions=len(names))
         fixed = (self.intake.naming.fixed or [""])[0] if self.intake.naming is not None else ""
-        report = finish(
-            self.spool,
-            sorted(names),
-            self.target,
-            settings=self.settings,
-            roots=self.roots,
-            plate_name=fixed.removeprefix("plate ") or None,
-            progress=self._progress(),
-        )
+        try:
+            report = finish(
+                self.spool,
+                sorted(names),
+                self.target,
+                settings=self.settings,
+                roots=self.roots,
+                plate_name=fixed.removeprefix("plate ") or None,
+                progress=self._progress(),
+            )
+        except KeyboardInterrupt:
+            if not self.abandon.is_set():
+                raise
+            return self._report(None, "stopped at once")
         whole = not isinstance(report, PlateReport) or report.finished
         if whole:
             self.spool.remove()

@@ -12,9 +12,12 @@ from pathlib import Path
 from flowroi.sources.files import InputFile
 from flowroi.sources.folder import is_finished
 from flowroi.sources.image_file import IMAGE_SUFFIXES, suffix_of
+from flowroi.sources.names import text_name
 
 # As deep as instruments nest: plate / time point / well / field.
 _MAX_DEPTH = 4
+# Of the file system itself, where a disk is mounted: nobody else may look into it.
+_NOT_OURS = "lost+found"
 # Files that were handed out are looked at again so often.
 RECHECK_S = 30.0
 
@@ -143,20 +146,27 @@ class Scanner:
         scan = Scan()
         seen: set[Key] = set()
         moving: dict[Key, os.stat_result] = {}
+        changed: dict[Key, os.stat_result] = {}
         for number, root in enumerate(self.roots):
             try:
-                before = len(seen)
+                before, elsewhere, scan.ended = len(seen), scan.ended, False
                 for key, entry in self._entries(number, root, scan):
                     seen.add(key)
                     if key in self._given and not thorough:
                         continue
-                    self._look(key, entry, moving, scan)
+                    self._look(key, entry, moving, changed, scan)
                 there = root.stat()
                 self._check_identity(number, (there.st_dev, there.st_ino), empty=len(seen) == before and not scan.ended)
+                scan.ended |= elsewhere
             except OSError as error:
-                return Scan(lost=f"{root}: {error.strerror or error}")
+                # What else was seen is seen again when it is back.
+                return Scan(lost=f"{text_name(error.filename or str(root))}: {error.strerror or error}")
         if thorough:
             self._checked_at = now
+        self._told.update(key for key, _ in scan.odd)
+        for key, found in changed.items():
+            self._given[key].size_bytes, self._given[key].modified_ns = found.st_size, found.st_mtime_ns
+            scan.rewritten.append(key)
         for key in [key for key in self._watched if key not in moving]:
             del self._watched[key]
         for key in sorted(moving):
@@ -195,6 +205,8 @@ class Scanner:
                     if not is_finished(entry.name):
                         continue
                     if entry.is_dir(follow_symlinks=False):
+                        if name == _NOT_OURS:
+                            continue
                         if depth < _MAX_DEPTH:
                             waiting.append((f"{name}/", depth + 1))
                         else:
@@ -202,7 +214,14 @@ class Scanner:
                     elif suffix_of(entry.name) in IMAGE_SUFFIXES:
                         yield (number, name), entry
 
-    def _look(self, key: Key, entry: os.DirEntry[str], moving: dict[Key, os.stat_result], scan: Scan) -> None:
+    def _look(
+        self,
+        key: Key,
+        entry: os.DirEntry[str],
+        moving: dict[Key, os.stat_result],
+        changed: dict[Key, os.stat_result],
+        scan: Scan,
+    ) -> None:
         try:
             # Not what the folder remembers of it: some systems tell a size there that is out of date.
             found = Path(entry.path).lstat()
@@ -216,8 +235,7 @@ class Scanner:
         if given is None:
             moving[key] = found
         elif not given.same(found):
-            given.size_bytes, given.modified_ns = found.st_size, found.st_mtime_ns
-            scan.rewritten.append(key)
+            changed[key] = found
 
     def _settle(self, key: Key, found: os.stat_result, now: float, scan: Scan) -> None:
         known = self._watched.get(key)
@@ -240,5 +258,4 @@ class Scanner:
 
     def _odd(self, key: Key, why: str, scan: Scan) -> None:
         if key not in self._told:
-            self._told.add(key)
             scan.odd.append((key, why))
