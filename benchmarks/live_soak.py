@@ -237,7 +237,8 @@ def tell(
         first, final = (statistics.median(kb for _, kb in part) for part in (warm[:tenth], warm[-tenth:]))
         print(
             f"memory: {first / 1024:.0f} MB once every well had {_SETTLED_FRAMES} frames, "
-            f"{final / 1024:.0f} MB at the end ({final / first - 1:+.1%}), most {max(kb for *_, kb in watched.memory) / 1024:.0f} MB"
+            f"{final / 1024:.0f} MB at the end ({final / first - 1:+.1%}), "
+            f"most {max(kb for *_, kb in watched.memory) / 1024:.0f} MB"
         )
 
 

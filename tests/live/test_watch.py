@@ -592,6 +592,34 @@ def test_the_source_is_away_for_longer_than_is_waited(raw, incoming, watcher, tm
     assert (report.frames, report.told) == (FRAMES, ())
 
 
+@pytest.mark.parametrize("wait_s", [100, 0.1])
+def test_the_source_goes_away_with_the_backlog_of_the_end(raw, incoming, watcher, tmp_path, monkeypatch, wait_s):
+    """The marker was there, and no more files are waited for; those that had come are."""
+    files, real = well_files(raw), Coder.read
+    away = threading.Event()
+
+    def read(self, found):
+        if found.file.path.name == files[4].name and not away.is_set():
+            time.sleep(1)
+            incoming.rename(tmp_path / "away")
+            incoming.mkdir()
+            away.set()
+        return real(self, found)
+
+    monkeypatch.setattr(Coder, "read", read)
+    monkeypatch.setattr(sys.modules["flowroi.live.run"], "_LAST_FILES_S", wait_s)
+    for file in files:
+        put(file, incoming)
+    (incoming / "DONE").touch()
+    running = watcher(incoming, tmp_path / "plate", lossless="all", end_marker="DONE")
+    running.wait_for("source-lost")
+    time.sleep(1)
+    incoming.rmdir()
+    (tmp_path / "away").rename(incoming)
+    report = running.join()
+    assert (report.frames, report.told) == (FRAMES, ())
+
+
 def test_what_was_unsettled_at_the_end_is_told_by_the_run_that_goes_on(raw, incoming, watcher, tmp_path, monkeypatch):
     monkeypatch.setattr(sys.modules["flowroi.live.run"], "_LAST_FILES_S", 0.1)
     first, second, *_ = well_files(raw)

@@ -122,6 +122,13 @@ class Intake:
             self.crew.lock.notify_all()
         return scan
 
+    def look(self) -> Scan:
+        """Look only whether the folders are still there; nothing more is taken from them."""
+        lost = self.scanner.away()
+        if lost is not None:
+            self._source_lost(lost)
+        return Scan(lost=lost)
+
     def _source_lost(self, why: str) -> None:
         with self.crew.lock:
             self.crew.paused = True

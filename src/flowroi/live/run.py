@@ -114,8 +114,13 @@ class Run:
             now = time.monotonic()
             # What comes long after the end was asked for is not waited for.
             last = ending_since is not None and now - ending_since > 3 * self.options.settle_s + _LAST_FILES_S
-            if not last and (now >= next_scan or self.stop.is_set()):
-                scan = self.intake.scan(thorough=ending_since is not None)
+            if now >= next_scan or (self.stop.is_set() and not last):
+                was_lost = scan.lost is not None
+                over = last and not was_lost
+                scan = self.intake.look() if over else self.intake.scan(thorough=ending_since is not None)
+                if was_lost and scan.lost is None and ending_since is not None:
+                    # What went away with it must settle anew.
+                    ending_since, last = time.monotonic(), False
                 took = time.monotonic() - now
                 next_scan = time.monotonic() + min(max(self.options.interval_s, took / _SCANNING), _LONGEST_PAUSE_S)
                 if ending_since is None and self._has_ended(scan, now):
@@ -123,7 +128,13 @@ class Run:
                     ending_since, next_scan = now, 0.0
                     continue
             if ending_since is not None and self._is_done(scan, last=last):
-                return
+                if scan.lost is not None:
+                    return
+                scan = self.intake.look()
+                if scan.lost is None or self.stop.is_set():
+                    self._note_unsettled()
+                    return
+                # What could not be read went away with its folder.
             self._watch_lag(time.monotonic())
             self.abandon.wait(min(_TICK_S, self.options.interval_s))
 
@@ -153,6 +164,11 @@ class Run:
     def _is_done(self, scan: Scan, *, last: bool) -> bool:
         """Whether what had come when the end came is coded; `last` where nothing more is looked for."""
         places = self.crew.places.values()
+        if scan.lost is not None and not self.stop.is_set():
+            # It is waited for; what it has is taken in order once it is back.
+            with self.crew.lock:
+                self.crew.ending = False
+            return False
         if scan.lost is not None:
             # It cannot be read, and the end was asked for: what is coded is what there is.
             with self.crew.lock:
@@ -170,12 +186,13 @@ class Run:
         with self.crew.lock:
             self.crew.ending = True
             self.crew.lock.notify_all()
+            return self.crew.is_idle(time.monotonic()) and (last or not self.crew.released)
+
+    def _note_unsettled(self) -> None:
+        with self.crew.lock:
             released = list(self.crew.released)
-            if not self.crew.is_idle(time.monotonic()) or (released and not last):
-                return False
         for key in sorted({*self.intake.scanner.moving(), *released}):
             self.intake.note("unsettled", f"{text_name(key[1])} was still being written at the end; it was not taken")
-        return True
 
     def _watch_lag(self, now: float) -> None:
         with self.crew.lock:

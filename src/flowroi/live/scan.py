@@ -160,7 +160,7 @@ class Scanner:
                 scan.ended |= elsewhere
             except OSError as error:
                 # What else was seen is seen again when it is back.
-                return Scan(lost=f"{text_name(error.filename or str(root))}: {error.strerror or error}")
+                return Scan(lost=_why(root, error))
         if thorough:
             self._checked_at = now
         self._told.update(key for key, _ in scan.odd)
@@ -173,6 +173,18 @@ class Scanner:
             self._settle(key, moving[key], now, scan)
         scan.moving = len(self._watched)
         return scan
+
+    def away(self) -> str | None:
+        """Return why an incoming folder cannot be read just now; None where all are there. No file is looked at."""
+        for number, root in enumerate(self.roots):
+            try:
+                with os.scandir(root) as entries:
+                    empty = next(entries, None) is None
+                there = root.stat()
+                self._check_identity(number, (there.st_dev, there.st_ino), empty=empty)
+            except OSError as error:
+                return _why(root, error)
+        return None
 
     def _check_identity(self, number: int, identity: tuple[int, int], *, empty: bool) -> None:
         """Refuse an empty folder that stands where another one was, or where files were: a disk was unmounted."""
@@ -259,3 +271,7 @@ class Scanner:
     def _odd(self, key: Key, why: str, scan: Scan) -> None:
         if key not in self._told:
             scan.odd.append((key, why))
+
+
+def _why(root: Path, error: OSError) -> str:
+    return f"{text_name(error.filename or str(root))}: {error.strerror or error}"
