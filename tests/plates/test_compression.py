@@ -224,6 +224,12 @@ def test_foreign_folders_are_not_touched(tmp_path, raw):
     compress(raw, tmp_path / "begun", wells=["A1"], **LOSSLESS)
     with pytest.raises(OutputExistsError, match="no plate of ours"):
         compress(raw, tmp_path / "begun", overwrite=True, **LOSSLESS)
+    (tmp_path / "group.ome.zarr").mkdir()
+    (tmp_path / "group.ome.zarr/zarr.json").write_text("{}")
+    for more in ({}, {"overwrite": True}, {"wells": ["A1"]}):
+        with pytest.raises(OutputExistsError):
+            compress(raw, tmp_path / "group.ome.zarr", **LOSSLESS, **more)
+    assert (tmp_path / "group.ome.zarr/zarr.json").read_text() == "{}"
     (tmp_path / "file").write_text("x")
     with pytest.raises(OutputExistsError):
         compress(raw, tmp_path / "file", **LOSSLESS)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
-from flowroi.archives.manifest import COMPLETE_NAME, complete_mark
+from flowroi.archives.manifest import COMPLETE_NAME, MANIFEST_NAME, complete_mark
 from flowroi.errors import MissingInputError, OutputExistsError, printable
 from flowroi.plates.base import Position
 from flowroi.plates.record import RECORD_NAME, is_record_there
@@ -116,19 +116,28 @@ class StoreWorkplace:
         for name in names:
             if not _belongs(name):
                 self._refuse(name)
+        self._refuse_metadata_alone(names)
         for place in _positions_in(names):
             claim = str(claim_of(self.root / place).relative_to(self.root))
-            if f"{place}/manifest.json" not in names and claim not in names:
+            if f"{place}/{MANIFEST_NAME}" not in names and claim not in names:
                 self._refuse(f"{place}/...")
         for name in (COMPLETE_NAME, RECORD_NAME):
             if name in names:
                 (self.root / name).unlink(missing_ok=True)
 
     def _refuse_strays(self, places: set[str]) -> None:
-        for name in self.root.names_below():
+        names = self.root.names_below()
+        for name in names:
             within = _IN_A_POSITION.fullmatch(name)
             if not _belongs(name) or (within is not None and within[1] not in places):
                 self._refuse(name)
+        self._refuse_metadata_alone(names)
+
+    def _refuse_metadata_alone(self, names: Iterable[str]) -> None:
+        """Refuse the metadata of a group around nothing of ours: they are another's."""
+        first = next(iter(names), None)
+        if first and not any(name.endswith(f"/{MANIFEST_NAME}") or _CLAIM.fullmatch(name) for name in names):
+            self._refuse(first)
 
     def _refuse(self, name: str) -> None:
         raise OutputExistsError(

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from flowroi.archives.atomic import NO_LOCKS, PART, discard, hidden_beside, hold, sync
-from flowroi.archives.manifest import COMPLETE_NAME
+from flowroi.archives.manifest import COMPLETE_NAME, MANIFEST_NAME
 from flowroi.archives.ownership import refuse_foreign
 from flowroi.archives.rename import exchange, rename_to_new
 from flowroi.errors import OutputExistsError, printable
@@ -173,6 +173,15 @@ def refuse_strays(target: Path, plate_format: PlateFormat, positions: tuple[Posi
 
     Archives of these positions, and what is written around them when the plate is finished.
     """
+
+    def refuse(name: str) -> None:
+        raise OutputExistsError(
+            f"the folder holds {printable(name)!r}, which is not of this plate; nothing was written: choose another "
+            "name, or remove it yourself",
+            path=target,
+        )
+
+    around: list[str] = []
     places = {place_of(position, plate_format) for position in positions}
     folders = folders_of(plate_format, positions)
     for folder in ("", *folders):
@@ -180,13 +189,13 @@ def refuse_strays(target: Path, plate_format: PlateFormat, positions: tuple[Posi
             continue
         for name in sorted(os.listdir(target / folder)):  # noqa: PTH208 - names only
             within = f"{folder}/{name}" if folder else name
-            metadata = name in ("zarr.json", ".zgroup", ".zattrs") and bool(folders)
-            if within not in {*places, *folders, RECORD_NAME} and not metadata and ".flowroi-" not in name:
-                raise OutputExistsError(
-                    f"the folder holds {printable(within)!r}, which is not of this plate; nothing was written: choose "
-                    "another name, or remove it yourself",
-                    path=target,
-                )
+            if name in ("zarr.json", ".zgroup", ".zattrs") and folders:
+                around.append(within)
+            elif within not in {*places, *folders, RECORD_NAME} and ".flowroi-" not in name:
+                refuse(within)
+    if around and not any(os.path.lexists(target / place / MANIFEST_NAME) for place in places):
+        # Metadata of a group around nothing of ours are another's.
+        refuse(around[0])
 
 
 def refuse_foreign_plate(target: Path) -> None:
