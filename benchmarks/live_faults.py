@@ -1,6 +1,6 @@
 """`flowroi watch` under everything that goes wrong in weeks: killed, its disk full, its source unmounted.
 
-    python benchmarks/live_faults.py [--kills 50] [--wells 16] [--frames 60] [--per-second 10] [--seed 1]
+    python benchmarks/live_faults.py [--kills 50] [--wells 16] [--frames 60] [--per-second 8] [--seed 1]
 
 As root on Linux, since it mounts: the archives' disk is a tmpfs that is filled to the last byte twice, and the incoming
 folder a bind mount that is taken away twice, while the instrument (the one of `live_soak.py`) goes on writing. All the
