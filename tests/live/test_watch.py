@@ -1,5 +1,6 @@
 """Files come in, well or badly written: every whole frame once, in order, and what is wrong is told."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -616,6 +617,27 @@ def test_the_source_goes_away_with_the_backlog_of_the_end(raw, incoming, watcher
     time.sleep(1)
     incoming.rmdir()
     (tmp_path / "away").rename(incoming)
+    report = running.join()
+    assert (report.frames, report.told) == (FRAMES, ())
+
+
+def test_a_moment_of_failure_behind_a_backlog(raw, incoming, watcher, tmp_path, monkeypatch):
+    """A file that has waited for long is tried again, too."""
+    files, real = well_files(raw), Coder.read
+    failed = threading.Event()
+
+    def read(self, found):
+        if found.file.path.name == files[3].name:
+            time.sleep(1)
+        if found.file.path.name == files[4].name and not failed.is_set():
+            failed.set()
+            raise OSError(errno.EIO, "a moment of failure")
+        return real(self, found)
+
+    monkeypatch.setattr(Coder, "read", read)
+    for file in files:
+        put(file, incoming)
+    running = watcher(incoming, tmp_path / "plate", lossless="all", frames=FRAMES, patience_s=0.5)
     report = running.join()
     assert (report.frames, report.told) == (FRAMES, ())
 

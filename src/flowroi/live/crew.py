@@ -254,7 +254,9 @@ class Crew:
                 place.order.give_up(candidate)
                 self.released.append(found.key)
                 return
-            if not self.ending and now - candidate.settled_at < place.order.patience_s:
+            # Not from when it settled: behind a backlog that was long ago.
+            candidate.failed_at = now if candidate.failed_at is None else candidate.failed_at
+            if not self.ending and now - candidate.failed_at < place.order.patience_s:
                 place.order.put_back(candidate, now + min(self._options.settle_s, place.order.patience_s))
                 return
         self._refuse(place, candidate, error)

@@ -35,6 +35,8 @@ class Candidate:
         When its turn came; only then it can be late on our account.
     not_before : float
         When it is tried again, if it could not be read.
+    failed_at : float or None
+        When it could not be read for the first time.
     """
 
     time: Time
@@ -42,6 +44,7 @@ class Candidate:
     settled_at: float
     turn_at: float = 0.0
     not_before: float = 0.0
+    failed_at: float | None = None
 
 
 class Order:
