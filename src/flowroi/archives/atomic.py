@@ -138,8 +138,9 @@ class Unfinished:
             self._lock = None
 
     def __del__(self) -> None:
-        # An interrupt may come before the `with` that would see to it.
-        self.discard()
+        # An interrupt may come before the `with` that would see to it. Who could not remove it has told why already.
+        with suppress(OSError):
+            self.discard()
 
     def __enter__(self) -> Path:
         return self.path
