@@ -9,7 +9,6 @@ Exit code 1 if anything differs, hangs, or is left behind.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 import random
 import shutil
@@ -24,6 +23,7 @@ from pathlib import Path
 
 from flowroi.plates import Position
 from flowroi.synthetic import write_synthetic_plate
+from plate_kills import digests
 
 LIMIT_S = 600
 TARGETS = {"a folder of OME-TIFF": "plate", "OME-Zarr 0.5": "plate.ome.zarr"}
@@ -167,14 +167,6 @@ def start(folder: Path, target: Path, options: list[str]) -> subprocess.Popen[by
     command = [sys.executable, "-m", "flowroi", "compress", str(folder / "raw"), "-o", str(target), "--rate", "20"]
     with (folder / "said.log").open("ab") as said:
         return subprocess.Popen([*command, *options], stdout=said, stderr=said)
-
-
-def digests(folder: Path) -> dict[str, str]:
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
 
 
 if __name__ == "__main__":

@@ -89,11 +89,6 @@ class Settings:
     notes: tuple[str, ...]
 
 
-def option_names() -> list[str]:
-    """Return the name of every option of `compress`."""
-    return sorted(_owners())
-
-
 def parse_options(options: Mapping[str, Any]) -> Settings:
     """Sort options into `Job`, `EncodeParams` and `RoiParams`, which check them.
 

@@ -23,6 +23,8 @@ import cv2
 from flowroi.errors import FlowRoIError
 
 T = TypeVar("T")
+# So many processes may die at one piece of work; the last of them has nothing else to do.
+MOST_DEATHS = 3
 # How a worker ends that was told to.
 STOPPED = 128 + signal.SIGTERM
 # What a worker that is told to end may take to clean up.

@@ -12,8 +12,8 @@ import pytest
 from flowroi import compress
 from flowroi.archives.claim import is_claimed
 from flowroi.cluster import connect
-from flowroi.cluster.dispatch import MOST_DEATHS
 from flowroi.errors import FlowRoIError
+from flowroi.processes import MOST_DEATHS
 from tests.plates.hindered import waiting_command
 from tests.plates.test_compression import digests, names_in
 

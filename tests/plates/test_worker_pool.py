@@ -15,7 +15,7 @@ from flowroi.plates import open_plate
 from flowroi.plates.base import Plate
 from flowroi.plates.compression import compress_plate
 from flowroi.plates.tasks import run_task
-from flowroi.plates.worker_pool import MOST_DEATHS
+from flowroi.processes import MOST_DEATHS
 
 from .hindered import LIMIT_S, hindered, waiting_command
 from .test_compression import LOSSLESS, digests, names_in, write_plate

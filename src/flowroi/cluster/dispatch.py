@@ -22,10 +22,9 @@ from flowroi.cluster.errand import LATER, UNFIT, Errand, Terms
 from flowroi.cluster.lease import Lease
 from flowroi.cluster.link import Link, Worker
 from flowroi.errors import FlowRoIError
+from flowroi.processes import MOST_DEATHS
 from flowroi.versions import codec_versions
 
-# So many workers may die under an errand; the last of them has nothing else to do.
-MOST_DEATHS = 3
 # So many answers may get lost that had been given.
 _MOST_LOST = 20
 # Evaluated by the worker. A function that it does not have would end the whole worker, before any task began.

@@ -18,10 +18,8 @@ from typing import Any
 from flowroi.errors import FlowRoIError
 from flowroi.plates.tally import Tally
 from flowroi.plates.tasks import Outcome, Task, run_task
-from flowroi.processes import Workers
+from flowroi.processes import MOST_DEATHS, Workers
 
-# So many processes may die with a position; the last of them has the machine to itself.
-MOST_DEATHS = 3
 # So many may die one after the other before any is at a position.
 _MOST_FALSE_STARTS = 5
 _TELL_EVERY_S = 0.1
